@@ -1,0 +1,89 @@
+# Traffic Tacos. `make help` lists the targets.
+#
+# One variant of every object per set of flags, under build/<variant>/:
+#   release  the product             asan   ASan + UBSan, slow checks: unit tests
+#   tsan     ThreadSanitizer         sim    optimised, slow checks off: simulator
+#   fuzz     clang, libFuzzer, ASan + UBSan
+
+MAKEFLAGS += --no-builtin-rules
+.SUFFIXES:
+.DEFAULT_GOAL := all
+.DELETE_ON_ERROR:
+
+CC      ?= gcc
+ifeq ($(origin CC),default)
+CC      := gcc
+endif
+CLANG   ?= clang
+PYTHON  ?= /usr/bin/python3
+SEED    ?= 0
+VERSION := $(shell git describe --always --dirty --tags 2>/dev/null || echo unknown)
+
+WARNINGS := -Wall -Wextra -Wconversion -Wshadow -Wstrict-prototypes -Wmissing-prototypes
+ifneq ($(CI),)
+WARNINGS += -Werror
+endif
+COMMON   := -std=gnu17 -Isrc -g $(WARNINGS) -fno-strict-aliasing -D_GNU_SOURCE -pthread -MMD -MP
+HARDEN   := -fPIE -fstack-protector-strong -fstack-clash-protection -fcf-protection
+HARDEN_LINK := -pie -Wl,-z,relro,-z,now,-z,noexecstack
+LIBS     := -lcrypto -lxxhash -lm -pthread
+
+CFLAGS_release := -O2 $(HARDEN) -D_FORTIFY_SOURCE=2
+LDFLAGS_release := $(HARDEN_LINK)
+CFLAGS_asan    := -O1 -fno-omit-frame-pointer -fsanitize=address,undefined \
+                  -fno-sanitize-recover=all -DTACOS_CHECK_SLOW
+LDFLAGS_asan   := -fsanitize=address,undefined
+CFLAGS_tsan    := -O1 -fno-omit-frame-pointer -fsanitize=thread
+LDFLAGS_tsan   := -fsanitize=thread
+CFLAGS_sim     := -O2
+LDFLAGS_sim    :=
+CFLAGS_fuzz    := -O1 -fno-omit-frame-pointer -fsanitize=fuzzer-no-link,address,undefined \
+                  -fno-sanitize-recover=all
+LDFLAGS_fuzz   := -fsanitize=fuzzer,address,undefined
+CC_fuzz        := $(CLANG)
+
+ROOMS    := base ops store net queue bus room sale shield aws api
+SOURCES  := $(sort $(foreach room,$(ROOMS),$(wildcard src/$(room)/*.c)))
+COMMANDS := $(sort $(wildcard src/cmd/*.c))
+UNIT     := $(sort $(wildcard tests/unit/*/test_*.c))
+SIM      := $(sort $(wildcard tests/sim/*.c))
+SIM_LIB  := $(filter-out tests/sim/sim_%.c,$(SIM))
+FUZZ     := $(sort $(wildcard tests/fuzz/fuzz_*.c))
+BENCH    := $(sort $(wildcard bench/bench_*.c))
+
+objects = $(patsubst %.c,build/$(1)/%.o,$(2))
+
+.PHONY: all
+all: build/tacos
+
+# --- objects, one rule per variant ---
+define VARIANT
+build/$(1)/%.o: %.c | deps
+	@mkdir -p $$(@D)
+	$$(or $$(CC_$(1)),$$(CC)) $$(COMMON) -Itests $$(CFLAGS_$(1)) -c $$< -o $$@
+endef
+$(foreach variant,release asan tsan sim fuzz,$(eval $(call VARIANT,$(variant))))
+
+build/release/src/cmd/version.o: CFLAGS_release += -DTACOS_VERSION='"$(VERSION)"'
+
+build/tacos: $(call objects,release,$(SOURCES) $(COMMANDS))
+	$(CC) $(LDFLAGS_release) $^ $(LIBS) -o $@
+
+# --- test programs: build/<variant>/tests/... ---
+define PROGRAM
+build/$(1)/$(2): build/$(1)/$(2).o $(call objects,$(1),$(SOURCES) $(SIM_LIB))
+	$$(or $$(CC_$(1)),$$(CC)) $$(LDFLAGS_$(1)) $$^ $$(LIBS) $(3) -o $$@
+endef
+$(foreach test,$(UNIT:.c=),$(eval $(call PROGRAM,asan,$(test),-lcmocka)))
+$(foreach test,$(UNIT:.c=),$(eval $(call PROGRAM,tsan,$(test),-lcmocka)))
+$(foreach test,$(filter tests/sim/sim_%,$(SIM:.c=)),$(eval $(call PROGRAM,sim,$(test),)))
+$(foreach test,$(FUZZ:.c=),$(eval $(call PROGRAM,fuzz,$(test),)))
+$(foreach test,$(BENCH:.c=),$(eval $(call PROGRAM,release,$(test),-lrocksdb)))
+
+.PHONY: deps
+deps:
+	@tools/deps.sh
+
+include tools/targets.mk
+
+-include $(shell find build -name '*.d' 2>/dev/null)

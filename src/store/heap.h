@@ -1,0 +1,51 @@
+/*
+ * Memory for items and tree nodes: size classes carved out of large mapped regions.
+ *
+ * One heap per store, used by the engine thread only. A block is freed with the size it was
+ * allocated with and goes to its class's free list; regions go back only with heap_free_all. Small
+ * classes are at most 1/8 apart, so a block wastes less than 12.5 %; blocks above
+ * HEAP_SMALL_MAX come from memory_alloc one by one.
+ */
+#ifndef TACOS_STORE_HEAP_H
+#define TACOS_STORE_HEAP_H
+
+#include "base/memory.h"
+
+enum {
+  HEAP_SMALL_MAX = 32 << 10, /* largest block that is carved from a region */
+  HEAP_CLASSES = 80,
+};
+
+struct heap_free_block {
+  struct heap_free_block *next;
+};
+
+struct heap {
+  struct memory *memory;
+  size_t
+      region_bytes; /* size of a mapped region: a multiple of 2 MiB for huge pages, less in tests */
+  void *regions;    /* newest region, linked through its first word */
+  uint8_t *next;    /* uncarved rest of the newest region */
+  uint8_t *end;
+  size_t in_use; /* bytes handed out, as asked for */
+  size_t mapped; /* bytes of all regions */
+  struct heap_free_block *free_blocks[HEAP_CLASSES];
+  uint32_t free_counts[HEAP_CLASSES];
+};
+
+void heap_init(struct heap *heap, struct memory *memory, size_t region_bytes);
+
+/* Gives every region back; blocks above HEAP_SMALL_MAX must have been freed before. */
+void heap_free_all(struct heap *heap);
+
+/* A block of `size` bytes aligned to 8, contents undefined; NULL when there is no memory. */
+void *heap_alloc(struct heap *heap, size_t size);
+void heap_free(struct heap *heap, void *block, size_t size);
+
+/*
+ * Makes sure that the next `count` allocations of exactly `size` (at most HEAP_SMALL_MAX) cannot fail. A
+ * commit reserves before its point of no return. False: no memory, and nothing changed.
+ */
+bool heap_reserve(struct heap *heap, size_t size, uint32_t count);
+
+#endif

@@ -1,0 +1,74 @@
+/*
+ * The hash index of a table or of a secondary index: 64-bit hash of a partition key to one pointer.
+ *
+ * Extendible hashing on the top bits, so that it grows one page at a time (no pause grows with the
+ * table) and can be walked in the order of hashes while it changes:
+ *
+ *     directory[hash >> (64 - depth)] -> page -> slots of {hash, entry}, open addressing
+ *
+ * Several entries may have the same hash; the caller tells them apart by their keys. Hashes come
+ * from a keyed function (base/hash.h), so strangers cannot fill one page. Engine thread only.
+ */
+#ifndef TACOS_STORE_INDEX_H
+#define TACOS_STORE_INDEX_H
+
+#include "store/heap.h"
+
+enum {
+  INDEX_PAGE_BYTES = 4096,
+  INDEX_PREPARE_MAX =
+      100, /* most slots index_prepare makes free in one page: actions of a transaction */
+};
+
+struct index_slot {
+  uint64_t hash;
+  void *entry; /* NULL: free */
+};
+
+struct index_page; /* index.c */
+
+struct index {
+  struct memory *memory; /* of the directory */
+  struct heap *heap;     /* of the pages */
+  struct index_page **directory;
+  uint32_t depth; /* the directory has 2^depth places */
+  size_t count;   /* entries */
+};
+
+/* Makes an index with one page; false when there is no memory. */
+bool index_init(struct index *index, struct memory *memory, struct heap *heap);
+void index_free(struct index *index);
+
+/*
+ * The first slot with this hash, or NULL; index_find_next gives the next one with the same hash.
+ *     for (slot = index_find(index, hash); slot != NULL; slot = index_find_next(index, slot)) ...
+ * A slot is valid until the next insert, prepare or remove; its entry may be replaced in place.
+ */
+struct index_slot *index_find(const struct index *index, uint64_t hash);
+struct index_slot *index_find_next(const struct index *index, const struct index_slot *slot);
+
+/*
+ * Makes sure that `count` (at most INDEX_PREPARE_MAX) inserts of hashes that fall into the page of `hash`
+ * cannot fail. False: no memory, and lookups are as before.
+ */
+bool index_prepare(struct index *index, uint64_t hash, uint32_t count);
+
+/* Adds a slot; CHECKs that it was prepared for. */
+void index_insert(struct index *index, uint64_t hash, void *entry);
+
+/* Removes the slot that holds this very entry; CHECKs that it is there. */
+void index_remove(struct index *index, uint64_t hash, const void *entry);
+
+/*
+ * Walks slots in ascending order of hash, those of one hash together and in no particular order: fills
+ * slots[] with those whose hash is >= from, whole hash groups only, at most `capacity` (at least 1
+ * page: INDEX_PAGE_BYTES / sizeof(struct index_slot)). Returns how many; *next is the hash to go on from,
+ * *done is true when the end was reached.
+ */
+size_t index_walk(const struct index *index, uint64_t from, struct index_slot *slots,
+                  size_t capacity, uint64_t *next, bool *done);
+
+/* CHECKs the structure of the whole index: O(n), for tests. */
+void index_assert(const struct index *index);
+
+#endif

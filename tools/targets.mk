@@ -1,0 +1,1 @@
+# What `make` does besides building: run, test, lint, bench, fuzz, sim, ci.
