@@ -2,8 +2,9 @@
  * The injected world: all that the engine may ask of the operating system.
  *
  * Domain and engine code never calls the system for time, randomness, files or network; it asks the
- * `struct world` it was given. Production plugs Linux in (world_linux.h); tests/sim plugs in a seeded
- * simulator in which virtual time passes, unsynced data is lost, kept or torn, and calls fail.
+ * `struct world` it was given. Production plugs Linux in (world_linux.h); tests/sim plugs in a
+ * seeded simulator in which virtual time passes, unsynced data is lost, kept or torn, and calls
+ * fail.
  *
  * Ownership: the world outlives everything that was given it. Threads: `memory` and the entropy
  * call belong to the thread that owns the struct; clock and file calls may come from any thread as
@@ -24,7 +25,10 @@ enum world_open_flag {
   WORLD_OPEN_EXCLUSIVE = 4, /* with create: -EEXIST when present */
 };
 
-/* Called with each entry's name (not its path) of a directory, in no particular order. */
+/*
+ * Called with each entry's name (not its path) of a directory, in no particular order. It may not
+ * change names in that directory.
+ */
 typedef void world_visit_name(void *context, const char *name);
 
 struct world;
@@ -45,14 +49,23 @@ struct world_operations {
   int (*file_write)(struct world *world, int file, const void *from, size_t size, uint64_t offset);
   /* fdatasync: what was written before, and the size, survives power loss once this returns 0. */
   int (*file_sync)(struct world *world, int file);
-  /* Extends to `size` with disk space behind it, reading as zeros; later writes cannot meet ENOSPC. */
+  /*
+   * Extends to `size` with disk space behind it, reading as zeros; later writes below `size` cannot
+   * meet ENOSPC. A file that is already as long keeps its size.
+   */
   int (*file_allocate)(struct world *world, int file, uint64_t size);
   int (*file_truncate)(struct world *world, int file, uint64_t size);
   int64_t (*file_size)(struct world *world, int file);
-  /* An exclusive lock that dies with the process; -EWOULDBLOCK when another holds it. */
+  /*
+   * An exclusive lock that ends with file_close or the process; -EWOULDBLOCK when another open
+   * file, also one of this process, holds it.
+   */
   int (*file_lock)(struct world *world, int file);
 
-  /* Names. A change of names survives power loss once dir_sync of its directory returned 0. */
+  /*
+   * Names. A change of names survives power loss once dir_sync of its directory returned 0. Rename
+   * replaces `to` in one step; both are files of one directory.
+   */
   int (*file_rename)(struct world *world, const char *from, const char *to);
   int (*file_remove)(struct world *world, const char *path);
   int (*dir_make)(struct world *world, const char *path); /* mode 0700; -EEXIST when present */
@@ -60,9 +73,12 @@ struct world_operations {
   int (*dir_sync)(struct world *world, const char *path);
 };
 
+struct world_net_operations; /* world_net.h */
+
 struct world {
   const struct world_operations *operations;
-  struct memory memory; /* of the thread that owns this struct */
+  struct memory memory;                   /* of the thread that owns this struct */
+  const struct world_net_operations *net; /* NULL: this world has no network */
 };
 
 static inline int64_t world_clock_ms(struct world *world)
