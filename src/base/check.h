@@ -2,11 +2,11 @@
  * Assertions that stay on in release builds.
  *
  * CHECK states an invariant of our own code. When it does not hold, going on could hand out a wrong
- * answer or write a wrong record, so the process prints where and stops; recovery starts from the log.
- * Bad input is never CHECKed: it is refused with a struct error (error.h).
+ * answer or write a wrong record, so the process prints where and stops; recovery starts from the
+ * log. Bad input is never CHECKed: it is refused with a struct error (error.h).
  *
- * CHECK_SLOW is for a check that costs more than the step it guards (O(n) beside O(1)); it is compiled
- * in where TACOS_CHECK_SLOW is defined, which the sanitizer and simulator builds do.
+ * CHECK_SLOW is for a check that costs more than the step it guards (O(n) beside O(1)); it is
+ * compiled in where TACOS_CHECK_SLOW is defined, which the sanitizer builds do.
  */
 #ifndef TACOS_BASE_CHECK_H
 #define TACOS_BASE_CHECK_H

@@ -34,26 +34,34 @@ struct decimal decimal_from_integer(int64_t value);
 bool decimal_to_integer(const struct decimal *number, int64_t *value);
 
 /*
- * Parses [+-]digits[.digits][(e|E)[+-]digits], as DynamoDB accepts in "N". Refuses with DynamoDB's own
- * messages: not a number, more than 38 significant digits, magnitude too large or too small.
+ * Parses [+-]digits[.digits][(e|E)[+-]digits], as DynamoDB accepts in "N"; the digits before or
+ * after the point may be missing (".5", "5."). Refuses with ERROR_INVALID and DynamoDB's own
+ * messages: not a number, magnitude too large or too small, more than 38 significant digits.
  */
 bool decimal_parse(struct bytes text, struct decimal *number, struct error *error);
 
-/* Plain notation without exponent ("0.001", "-1200"); returns the length, at most DECIMAL_TEXT_BYTES. */
+/*
+ * Plain notation without exponent ("0.001", "-1200"), not terminated. Returns the length, at most
+ * DECIMAL_TEXT_BYTES.
+ */
 size_t decimal_format(const struct decimal *number, char text[DECIMAL_TEXT_BYTES]);
 
 /* Negative, 0 or positive. */
 int decimal_compare(const struct decimal *left, const struct decimal *right);
 
-/* Exact sum and difference; ERROR_INVALID when it needs more than 38 digits or leaves the range. */
+/*
+ * Exact sum and difference; ERROR_INVALID when it needs more than 38 digits or leaves the range.
+ * Too many digits are an overflow too ("Number overflow. ..."), as DynamoDB answers 1e50 + 1.
+ */
 bool decimal_add(const struct decimal *left, const struct decimal *right, struct decimal *sum,
                  struct error *error);
 bool decimal_subtract(const struct decimal *left, const struct decimal *right,
                       struct decimal *difference, struct error *error);
 
 /*
- * Bytes whose memcmp order is the order of numbers (for sort keys); injective. Returns the
- * length, at most DECIMAL_SORTABLE_BYTES.
+ * Bytes whose memcmp order is the order of numbers (for sort keys). Injective, and no encoding is
+ * the start of another, so more bytes may follow. Returns the length, at most
+ * DECIMAL_SORTABLE_BYTES: two digits per byte, 4 bytes for a number of two digits.
  */
 size_t decimal_sortable(const struct decimal *number, uint8_t bytes[DECIMAL_SORTABLE_BYTES]);
 

@@ -1,9 +1,9 @@
 /*
  * How a function tells its caller that something could not be done.
  *
- * A function that can fail takes a `struct error *` as its last argument and returns false (or NULL).
- * The message is for a person: it says what is wrong, where, and what to do. The caller owns the
- * struct, usually on its stack; nothing in it needs freeing. `error` may not be NULL.
+ * A function that can fail takes a `struct error *` as its last argument and returns false (or
+ * NULL). The message is for a person: it says what is wrong, where, and what to do. The caller owns
+ * the struct, usually on its stack; nothing in it needs freeing. `error` may not be NULL.
  *
  * Refusals that are part of the product (a condition that does not hold, a seat that is taken) are
  * not errors but values of a room's own enum.
@@ -38,12 +38,15 @@ struct error {
 
 /*
  * Fills *error; a message too long for it is cut at a character boundary. Returns false, so that
- * `return error_set(...)` is the whole failure path.
+ * `return error_set(...)` is the whole failure path. An argument may be the old message of *error.
  */
 bool error_set(struct error *error, enum error_code code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* error_set for a failed world or system call: appends ": <strerror>", ERROR_NO_SPACE for ENOSPC. */
+/*
+ * error_set for a failed world or system call: os_errno is positive; the code is ERROR_NO_SPACE for
+ * ENOSPC, otherwise ERROR_IO. Appends ": <strerror>", which is never cut.
+ */
 bool error_set_errno(struct error *error, int os_errno, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 

@@ -18,13 +18,19 @@ struct memory {
   size_t in_use;    /* bytes allocated and not freed */
 };
 
-/* Aligned for any type, contents undefined. NULL when there is no memory or the call is made to fail. */
+/*
+ * Aligned for any type, contents undefined. NULL when there is no memory or the call is made to
+ * fail.
+ */
 void *memory_alloc(struct memory *memory, size_t size);
 
 /* The same, zeroed. */
 void *memory_alloc_zeroed(struct memory *memory, size_t size);
 
-/* A block of new_size with the old contents up to the smaller size; on NULL the old block stands. */
+/*
+ * A block of new_size with the old contents up to the smaller size; on NULL the old block stands.
+ * block may be NULL (old_size 0).
+ */
 void *memory_resize(struct memory *memory, void *block, size_t old_size, size_t new_size);
 
 /* block may be NULL (size 0). */
