@@ -1,9 +1,9 @@
 /*
  * An arena: memory that is freed all at once.
  *
- * One per request, reset when the reply is built. Blocks stay valid until arena_reset to an earlier
- * mark or arena_free. One chunk is kept over resets, so a steady state allocates nothing. Not
- * thread-safe.
+ * One per request, reset when the reply is built. Blocks stay valid until arena_reset or
+ * arena_free. The largest chunk up to 1 MiB is kept over resets, so a steady state allocates
+ * nothing. Not thread-safe.
  */
 #ifndef TACOS_BASE_ARENA_H
 #define TACOS_BASE_ARENA_H

@@ -63,6 +63,9 @@ size_t bytes_find(struct bytes haystack, struct bytes needle);
 /* Whether the slice is well-formed UTF-8 (RFC 3629: no overlong form, no surrogate). */
 bool bytes_is_utf8(struct bytes slice);
 
+/* The size of the longest start of the slice that is well-formed UTF-8. */
+size_t bytes_utf8_prefix(struct bytes slice);
+
 /* A growing buffer. When memory runs out an append returns false and `failed` stays true. */
 struct buffer {
   uint8_t *data;
@@ -78,6 +81,7 @@ void buffer_free(struct buffer *buffer);
 /* Makes room for `size` more bytes; false when there is no memory, and the buffer is as before. */
 bool buffer_reserve(struct buffer *buffer, size_t size);
 
+/* What is appended may not lie in the buffer itself, which can move. */
 bool buffer_append(struct buffer *buffer, struct bytes slice);
 bool buffer_append_byte(struct buffer *buffer, uint8_t byte);
 bool buffer_append_format(struct buffer *buffer, const char *format, ...)
