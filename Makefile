@@ -6,6 +6,10 @@
 #   fuzz     clang, libFuzzer, ASan + UBSan
 
 MAKEFLAGS += --no-builtin-rules
+# As many jobs as cores, unless the command line says how many.
+ifeq ($(filter -j%,$(MAKEFLAGS)),)
+MAKEFLAGS += -j$(shell nproc)
+endif
 .SUFFIXES:
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
@@ -49,7 +53,9 @@ UNIT     := $(sort $(wildcard tests/unit/*/test_*.c))
 SIM      := $(sort $(wildcard tests/sim/*.c))
 SIM_LIB  := $(filter-out tests/sim/sim_%.c,$(SIM))
 FUZZ     := $(sort $(wildcard tests/fuzz/fuzz_*.c))
-BENCH    := $(sort $(wildcard bench/bench_*.c))
+BENCHES  := $(sort $(wildcard bench/bench_*.c))
+# Helpers that unit tests share: every other file beside them.
+UNIT_LIB := $(sort $(filter-out $(UNIT),$(wildcard tests/unit/*/*.c)))
 
 objects = $(patsubst %.c,build/$(1)/%.o,$(2))
 
@@ -58,27 +64,38 @@ all: build/tacos
 
 # --- objects, one rule per variant ---
 define VARIANT
-build/$(1)/%.o: %.c | deps
+build/$(1)/%.o: %.c Makefile | deps
 	@mkdir -p $$(@D)
 	$$(or $$(CC_$(1)),$$(CC)) $$(COMMON) -Itests $$(CFLAGS_$(1)) -c $$< -o $$@
 endef
 $(foreach variant,release asan tsan sim fuzz,$(eval $(call VARIANT,$(variant))))
 
 build/release/src/cmd/version.o: CFLAGS_release += -DTACOS_VERSION='"$(VERSION)"'
+build/release/src/cmd/version.o: build/version
+
+# Written only when the version changed, so that version.o is built again just then.
+.PHONY: force
+build/version: force
+	@mkdir -p $(@D)
+	@echo '$(VERSION)' | cmp -s - $@ || echo '$(VERSION)' >$@
 
 build/tacos: $(call objects,release,$(SOURCES) $(COMMANDS))
 	$(CC) $(LDFLAGS_release) $^ $(LIBS) -o $@
 
 # --- test programs: build/<variant>/tests/... ---
+# $(call PROGRAM,variant,program,further sources,further libraries)
 define PROGRAM
-build/$(1)/$(2): build/$(1)/$(2).o $(call objects,$(1),$(SOURCES) $(SIM_LIB))
-	$$(or $$(CC_$(1)),$$(CC)) $$(LDFLAGS_$(1)) $$^ $$(LIBS) $(3) -o $$@
+build/$(1)/$(2): $(call objects,$(1),$(2).c $(3) $(SOURCES))
+	$$(or $$(CC_$(1)),$$(CC)) $$(LDFLAGS_$(1)) $$^ $$(LIBS) $(4) -o $$@
 endef
-$(foreach test,$(UNIT:.c=),$(eval $(call PROGRAM,asan,$(test),-lcmocka)))
-$(foreach test,$(UNIT:.c=),$(eval $(call PROGRAM,tsan,$(test),-lcmocka)))
-$(foreach test,$(filter tests/sim/sim_%,$(SIM:.c=)),$(eval $(call PROGRAM,sim,$(test),)))
-$(foreach test,$(FUZZ:.c=),$(eval $(call PROGRAM,fuzz,$(test),)))
-$(foreach test,$(BENCH:.c=),$(eval $(call PROGRAM,release,$(test),-lrocksdb)))
+UNIT_HELPERS := $(UNIT_LIB) $(SIM_LIB)
+$(foreach test,$(UNIT:.c=),$(eval $(call PROGRAM,asan,$(test),$(UNIT_HELPERS),-lcmocka)))
+$(foreach test,$(UNIT:.c=),$(eval $(call PROGRAM,tsan,$(test),$(UNIT_HELPERS),-lcmocka)))
+$(foreach test,$(filter tests/sim/sim_%,$(SIM:.c=)),$(eval $(call PROGRAM,sim,$(test),$(SIM_LIB))))
+$(foreach test,$(FUZZ:.c=),$(eval $(call PROGRAM,fuzz,$(test),$(SIM_LIB))))
+# The same targets as plain programs that run the files they are given.
+$(foreach test,$(FUZZ:.c=),$(eval $(call PROGRAM,asan,$(test),tests/fuzz/replay.c $(SIM_LIB))))
+$(foreach test,$(BENCHES:.c=),$(eval $(call PROGRAM,release,$(test),,-lrocksdb)))
 
 .PHONY: deps
 deps:

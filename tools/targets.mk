@@ -1,1 +1,104 @@
-# What `make` does besides building: run, test, lint, bench, fuzz, sim, ci.
+# What `make` does besides building. Each target's line after ## is what `make help` prints.
+
+# Only tests, fuzz targets or benchmarks whose path contains this text.
+ONLY    ?=
+TARGET  ?=
+SECONDS ?= 60
+BENCH   ?=
+
+# Unit tests that start threads; they run once more under ThreadSanitizer.
+TSAN_TESTS := store/test_log_threads store/test_store_threads
+
+# $(call matching,text,words): the words that contain the text; all when it is empty.
+matching = $(if $(1),$(foreach word,$(2),$(if $(findstring $(1),$(word)),$(word))),$(2))
+
+UNIT_PROGRAMS   := $(UNIT:%.c=build/asan/%)
+TSAN_PROGRAMS   := $(patsubst %.c,build/tsan/%,$(wildcard $(TSAN_TESTS:%=tests/unit/%.c)))
+SIM_PROGRAMS    := $(patsubst %.c,build/sim/%,$(filter tests/sim/sim_%,$(SIM)))
+REPLAY_PROGRAMS := $(FUZZ:%.c=build/asan/%)
+FUZZ_PROGRAMS   := $(FUZZ:%.c=build/fuzz/%)
+BENCH_PROGRAMS  := $(BENCHES:%.c=build/release/%)
+PYTHON_TESTS    := $(sort $(wildcard tests/cli/test_*.py tests/tools/test_*.py))
+
+# <kind>:<program> for tools/test, which knows how each kind is run; the slow ones first.
+TEST_LIST := $(call matching,$(ONLY),$(SIM_PROGRAMS:%=sim:%) $(PYTHON_TESTS:%=python:%) \
+               $(TSAN_PROGRAMS:%=tsan:%) $(UNIT_PROGRAMS:%=unit:%) $(REPLAY_PROGRAMS:%=replay:%))
+TEST_PROGRAMS := $(filter build/%,$(subst :, ,$(TEST_LIST)))
+
+.PHONY: run
+run: build/tacos ## build and start the server, data in ./tacos-data
+	build/tacos serve
+
+.PHONY: test
+test: build/tacos $(TEST_PROGRAMS) | deps ## every test; ONLY=text for those whose path contains it
+	@PYTHON=$(PYTHON) tools/test $(TEST_LIST)
+
+.PHONY: tsan
+tsan: $(TSAN_PROGRAMS) | deps ## the tests that start threads, under ThreadSanitizer
+	@tools/test $(TSAN_PROGRAMS:%=tsan:%)
+
+.PHONY: bench
+bench: $(call matching,$(BENCH),$(BENCH_PROGRAMS)) ## measure, into docs/benchmarks.md; BENCH=store for one
+	@set -e; for program in $(call matching,$(BENCH),$(BENCH_PROGRAMS)); do $$program; done
+
+.PHONY: sim
+sim: build/sim/tests/sim/sim_$(or $(TARGET),store) ## simulate without end, from SEED=n
+	$< --seed $(SEED) --forever
+
+# The seed is printed by the program, so that a failure can be replayed with make sim SEED=n.
+.PHONY: sim-long
+sim-long: $(SIM_PROGRAMS)
+	@set -e; for program in $^; do $$program --crashes 50000 --seed $$(date +%s); done
+
+.PHONY: fuzz
+fuzz: $(call matching,$(TARGET),$(FUZZ_PROGRAMS)) ## libFuzzer for SECONDS=60 each; TARGET=json for one
+	@mkdir -p build/fuzz-crashes
+	@set -e; for program in $^; do \
+	  what=$${program##*/fuzz_}; mkdir -p build/fuzz-corpus/$$what tests/fuzz/seeds/$$what; \
+	  echo "fuzz $$what for $(SECONDS) s"; \
+	  $$program -max_total_time=$(SECONDS) -timeout=10 -rss_limit_mb=2048 -verbosity=0 \
+	    -print_final_stats=1 -artifact_prefix=build/fuzz-crashes/$$what- \
+	    build/fuzz-corpus/$$what tests/fuzz/seeds/$$what; \
+	done
+
+.PHONY: ci
+ci: ## test, lint, a longer simulation and a short fuzz of every target
+	$(MAKE) test
+	$(MAKE) lint
+	$(MAKE) sim-long
+	$(MAKE) fuzz SECONDS=20
+
+# --- lint ---
+C_FILES  := $(sort $(wildcard src/*/*.[ch] tests/*/*.[ch] tests/unit/*/*.[ch] bench/*.[ch]))
+HEADERS  := $(filter %.h,$(C_FILES))
+TIDY     := $(patsubst %.c,build/lint/%.tidy,$(SOURCES) $(COMMANDS))
+
+.PHONY: lint
+lint: deps ## sizes, rooms, format, clang-tidy: findings with file and line
+	@$(MAKE) -k --no-print-directory lint-rules lint-format lint-tidy
+
+.PHONY: lint-rules
+lint-rules:
+	@tools/lint
+
+.PHONY: lint-format
+lint-format:
+	@clang-format --dry-run -Werror $(C_FILES)
+
+.PHONY: lint-tidy
+lint-tidy: $(TIDY)
+
+# Stamps, so that an unchanged file is not looked at again. A changed header concerns all.
+build/lint/%.tidy: %.c $(HEADERS) .clang-tidy
+	@mkdir -p $(@D)
+	@clang-tidy --quiet $< -- -std=gnu17 -Isrc -D_GNU_SOURCE -DTACOS_CHECK_SLOW \
+	  -DTACOS_VERSION='""' 2>$@.log || { cat $@.log; exit 1; }
+	@touch $@
+
+.PHONY: help
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile tools/targets.mk | expand -t 20
+
+.PHONY: clean
+clean: ## remove everything that was built
+	rm -rf build
