@@ -1,19 +1,22 @@
 /*
- * The hash index of a table or of a secondary index: 64-bit hash of a partition key to one pointer.
+ * The hash index of a table or of a secondary index: 64-bit hash of a partition key to one
+ * pointer.
  *
  * Extendible hashing on the top bits, so that it grows one page at a time and can be walked in the
  * order of hashes while it changes:
  *
  *     directory[hash >> (64 - depth)] -> page -> slots of {hash, entry}, linear probing
  *
- * A page holds all hashes of one range of 2^(64 - its depth), and 2^(depth - its depth) neighbouring
- * places of the directory point to it. A page that is full splits in two halves; two halves that
- * became nearly empty become one again. The directory doubles when a page is split that has only one
- * place, and never shrinks; it stays below 8 bytes per entry the index ever had (or 32 KiB).
+ * A page holds all hashes of one range of 2^(64 - its depth), and 2^(depth - its depth)
+ * neighbouring places of the directory point to it. A page that is full splits in two halves; two
+ * halves that became nearly empty become one again. The directory doubles when a page is split
+ * that has only one place, and never shrinks; it stays below 8 bytes per entry the index ever had
+ * (or 32 KiB).
  *
  * Several entries may have the same hash; the caller tells them apart by their keys. Hashes come
- * from a keyed function (base/hash.h), so strangers cannot fill one page; if more of them crowd in one
- * range than chance allows, index_prepare refuses as if there were no memory. Engine thread only.
+ * from a keyed function (base/hash.h), so strangers cannot fill one page; if more of them crowd in
+ * one range than chance allows, index_prepare refuses as if there were no memory. Engine thread
+ * only.
  */
 #ifndef TACOS_STORE_INDEX_H
 #define TACOS_STORE_INDEX_H
@@ -54,11 +57,11 @@ struct index_slot *index_find_next(const struct index *index, const struct index
 
 /*
  * Makes sure that `count` (at most INDEX_PREPARE_MAX) inserts of hashes that fall into the page of
- * `hash` cannot fail. What was prepared for other hashes, and removes in between, do not spoil it as
- * long as no more than INDEX_PREPARE_MAX inserts follow in all.
+ * `hash` cannot fail. What was prepared for other hashes, and removes in between, do not spoil it
+ * as long as no more than INDEX_PREPARE_MAX inserts follow in all.
  *
- * False: no memory, or no page could hold so many equal or nearly equal hashes (see above); nothing
- * changed.
+ * False: no memory, or no page could hold so many equal or nearly equal hashes (see above);
+ * nothing changed.
  */
 bool index_prepare(struct index *index, uint64_t hash, uint32_t count);
 
@@ -69,12 +72,12 @@ void index_insert(struct index *index, uint64_t hash, void *entry);
 void index_remove(struct index *index, uint64_t hash, const void *entry);
 
 /*
- * Walks slots in ascending order of hash, those of one hash together and in no particular order: fills
- * slots[] with some whose hash is >= from, whole hash groups only, at most `capacity` (at least 1
- * page: INDEX_PAGE_BYTES / sizeof(struct index_slot)). Returns how many, perhaps 0 before the end,
- * because one call looks at a bounded number of pages; *next is the hash to go on from, *done is true
- * when the end was reached. An entry that is there during a whole walk is met exactly once, whatever
- * is inserted and removed between the calls.
+ * Walks slots in ascending order of hash, those of one hash together and in no particular order:
+ * fills slots[] with some whose hash is >= from, whole hash groups only, at most `capacity` (at
+ * least 1 page: INDEX_PAGE_BYTES / sizeof(struct index_slot)). Returns how many, perhaps 0 before
+ * the end, because one call looks at a bounded number of pages; *next is the hash to go on from,
+ * *done is true when the end was reached. An entry that is there during a whole walk is met
+ * exactly once, whatever is inserted and removed between the calls.
  */
 size_t index_walk(const struct index *index, uint64_t from, struct index_slot *slots,
                   size_t capacity, uint64_t *next, bool *done);
