@@ -32,8 +32,8 @@ size_t encode_to_base64url(struct bytes slice, char *text); /* '-' and '_', no p
 
 /*
  * Decode to `to`, which has room for text.size / 2 bytes (hex) or text.size / 4 * 3 + 2 (the
- * others) and may be the memory of the text itself. False when the text is not strictly well-formed;
- * what `to` holds is undefined then and *size untouched.
+ * others) and may be the memory of the text itself. False when the text is not strictly
+ * well-formed; what `to` holds is undefined then and *size untouched.
  */
 bool encode_from_hex(struct bytes text, uint8_t *to, size_t *size);
 bool encode_from_base64(struct bytes text, uint8_t *to, size_t *size);

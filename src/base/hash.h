@@ -14,9 +14,9 @@ enum {
 };
 
 /*
- * XXH3, 64 bits, with a seed. For a table whose keys come from outside, draw the seed from the world's
- * entropy so that nobody can aim at one bucket; for a checksum on disk use a fixed one. The value
- * is the same in every build and on every machine. Not for secrets: it is not a MAC.
+ * XXH3, 64 bits, with a seed. For a table whose keys come from outside, draw the seed from the
+ * world's entropy so that nobody can aim at one bucket; for a checksum on disk use a fixed one. The
+ * value is the same in every build and on every machine. Not for secrets: it is not a MAC.
  */
 uint64_t hash_bytes(struct bytes slice, uint64_t seed);
 

@@ -34,9 +34,9 @@ struct instant_fields instant_split(int64_t time_ms);
 
 /*
  * Parses "YYYY-MM-DDThh:mm:ss[.f]Z" or with an offset "+hh:mm", "-hh:mm" instead of Z; f has one to
- * nine digits, those after the third are dropped. "T" and "Z" in upper case. Refuses what no calendar
- * has (30 February, 24:00, second 60) and what the offset pushes out of the range above, with
- * ERROR_INVALID and a message that says which part.
+ * nine digits, those after the third are dropped. "T" and "Z" in upper case. Refuses what no
+ * calendar has (30 February, 24:00, second 60) and what the offset pushes out of the range above,
+ * with ERROR_INVALID and a message that says which part.
  */
 bool instant_parse(struct bytes text, int64_t *time_ms, struct error *error);
 
