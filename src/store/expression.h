@@ -2,15 +2,15 @@
  * DynamoDB's expressions: condition, filter, key condition, update, projection.
  *
  * Compiled once into an arena (handlers keep theirs for the life of the process, the AWS wire
- * compiles one per request), evaluated any number of times without parsing. #names are resolved when
- * compiling; :values become slots into an array of values given at evaluation.
+ * compiles one per request), evaluated any number of times without parsing. #names are resolved
+ * when compiling; :values become slots into an array of values given at evaluation.
  *
  *     text --lexer--> tokens --parser--> tree of operands and operators --evaluator--> result
  *
  * Grammar and messages: DynamoDB developer guide, "Condition and filter expressions, operators, and
  * functions", "Update expressions", "Key condition expressions", "Projection expressions",
- * "Reserved words". Errors are ERROR_INVALID; the message is DynamoDB's own and names the token, the
- * placeholder or the attribute. Pure; any thread.
+ * "Reserved words". Errors are ERROR_INVALID; the message is DynamoDB's own and names the token,
+ * the placeholder or the attribute. Pure; any thread.
  */
 #ifndef TACOS_STORE_EXPRESSION_H
 #define TACOS_STORE_EXPRESSION_H
@@ -59,29 +59,28 @@ bool expression_check_unused(const struct expression_placeholders *placeholders,
                              struct error *error);
 
 /*
- * Checks what DynamoDB refuses before it looks at any item, once the values are known: operand types
- * of operators and functions, BETWEEN bounds the wrong way round, attribute_type's names, update
- * operands of the wrong type. `values` has one value per slot.
+ * Checks what DynamoDB refuses before it looks at any item, once the values are known: operand
+ * types of operators and functions, BETWEEN bounds the wrong way round, attribute_type's names,
+ * update operands of the wrong type. `values` has one value per slot.
  */
 bool expression_check_values(const struct expression *expression, const struct value *values,
                              struct error *error);
 
 /*
- * Evaluates a condition or filter on an item (VALUE_NONE: no such item). Comparisons of different types
- * or of absent attributes are false, as in DynamoDB. Scratch memory comes from the arena; false only
- * with *error when it runs out.
+ * Evaluates a condition or filter on an item (VALUE_NONE: no such item). Comparisons of different
+ * types or with absent attributes are false, only <> is then true, as in DynamoDB. Scratch memory
+ * comes from the arena; false only with *error when it runs out.
  */
 bool expression_test(const struct expression *condition, struct value item,
-                     const struct value *values, struct arena *arena, bool *holds,
+                     const struct value *values, struct arena *arena, bool *result,
                      struct error *error);
 
 /*
- * Applies an update to `item` (at least its key attributes) and gives the new image in the arena. All
- * right-hand sides see the old item. Errors are DynamoDB's: "The provided expression refers to an
- * attribute that does not exist in the item", "The document path provided in the update expression is
- * invalid for update", "An operand in the update expression has an incorrect data type", number range
- * and item size. `updated`, when not NULL, receives the top-level names the update touches
- * (expression_touched gives the same without evaluating).
+ * Applies an update to `item` (at least its key attributes) and gives the new image in the arena.
+ * All right-hand sides see the old item. Errors are DynamoDB's: "The provided expression refers to
+ * an attribute that does not exist in the item", "The document path provided in the update
+ * expression is invalid for update", "An operand in the update expression has an incorrect data
+ * type", number range and item size.
  */
 bool expression_update(const struct expression *update, struct value item,
                        const struct value *values, struct arena *arena, struct value *result,
@@ -94,8 +93,9 @@ size_t expression_touched(const struct expression *expression, const struct byte
 bool expression_mentions(const struct expression *expression, struct bytes attribute);
 
 /*
- * The parts of an item that a projection, or the paths an update touches (for ReturnValues UPDATED_OLD
- * and UPDATED_NEW), name: a new item in the arena. List elements keep their order and close up.
+ * The parts of an item that a projection, or the paths an update touches (for ReturnValues
+ * UPDATED_OLD and UPDATED_NEW), name: a new item in the arena. List elements keep their order and
+ * close up.
  */
 bool expression_project(const struct expression *expression, struct value item, struct arena *arena,
                         struct value *result, struct error *error);
@@ -120,9 +120,9 @@ struct expression_keys {
 };
 
 /*
- * Resolves a key condition for a table or index whose key attributes are these (`sort` is empty when
- * there is none). Refuses with DynamoDB's messages: missing key, condition not supported, filter on
- * non-key, wrong type is the caller's check.
+ * Resolves a key condition for a table or index whose key attributes are these (`sort` is empty
+ * when there is none). Refuses with DynamoDB's messages: missing key, condition not supported,
+ * filter on non-key, wrong type is the caller's check.
  */
 bool expression_resolve_keys(const struct expression *condition, const struct value *values,
                              struct bytes partition, struct bytes sort,
