@@ -3,22 +3,22 @@
  *
  * One form serves memory, log and snapshot; it is canonical, so equal values are equal bytes:
  *
- *     value   := tag, then
- *       NULL, FALSE, TRUE                 nothing
- *       INTEGER                           varint(zigzag(i64))          numbers that are 64-bit integers
- *       DECIMAL                           varint(zigzag(exponent)), u8 sign << 7 | n, n coefficient bytes
- *                                         (little-endian, no high zero)  all other numbers, normalised
- *       STRING, BINARY                    varint(size), bytes
- *       LIST                              u32 body size, u32 count, values
- *       MAP                               u32 body size, u32 count, (varint(name size), name, value)...
- *                                         in ascending byte order of names
- *       STRING_SET, NUMBER_SET, BINARY_SET  u32 body size, u32 count, values (with their tags), ascending
- *     item    := a MAP value
+ *     value := tag, then
+ *       NULL, FALSE, TRUE   nothing
+ *       INTEGER             varint(zigzag(i64)): numbers that are 64-bit integers
+ *       DECIMAL             varint(zigzag(exponent)), u8 sign << 7 | n, n coefficient bytes
+ *                           (little-endian, no high zero): all other numbers, normalised
+ *       STRING, BINARY      varint(size), bytes
+ *       LIST                u32 body size, u32 count, values
+ *       MAP                 u32 body size, u32 count, (varint(name size), name, value)... in
+ *                           ascending byte order of names
+ *       STRING_SET, NUMBER_SET, BINARY_SET
+ *                           u32 body size, u32 count, values (with their tags), ascending
+ *     item  := a MAP value
  *
  * "body size" counts the bytes after the count. u32 are little-endian; varint is LEB128.
  *
- * A `struct value` borrows. A `struct item` is a heap block of the store with a value inside, immutable
- * once made. Functions here are pure; any thread.
+ * A `struct value` borrows and never changes what it points to. Functions here are pure; any thread.
  */
 #ifndef TACOS_STORE_ITEM_H
 #define TACOS_STORE_ITEM_H
@@ -72,13 +72,73 @@ static inline bool value_present(struct value value)
   return value.size > 0;
 }
 
-enum value_type value_type(struct value value);
+/* The encoding's own sizes in bytes. */
+enum {
+  VALUE_HEADER_BYTES = 9,  /* of a container: tag, body size, count */
+  VALUE_VARINT_BYTES = 10, /* at most, for 64 bits */
+  VALUE_NUMBER_BYTES = 20, /* at most: tag, exponent of 2, sign and size, coefficient of 16 */
+};
+
+static inline enum value_type value_type(struct value value)
+{
+  static const uint8_t types[] = {
+      [VALUE_TAG_NULL] = VALUE_NULL,
+      [VALUE_TAG_FALSE] = VALUE_BOOL,
+      [VALUE_TAG_TRUE] = VALUE_BOOL,
+      [VALUE_TAG_INTEGER] = VALUE_NUMBER,
+      [VALUE_TAG_DECIMAL] = VALUE_NUMBER,
+      [VALUE_TAG_STRING] = VALUE_STRING,
+      [VALUE_TAG_BINARY] = VALUE_BINARY,
+      [VALUE_TAG_LIST] = VALUE_LIST,
+      [VALUE_TAG_MAP] = VALUE_MAP,
+      [VALUE_TAG_STRING_SET] = VALUE_STRING_SET,
+      [VALUE_TAG_NUMBER_SET] = VALUE_NUMBER_SET,
+      [VALUE_TAG_BINARY_SET] = VALUE_BINARY_SET,
+  };
+  return value.size == 0 ? VALUE_ABSENT : (enum value_type)types[value.data[0]];
+}
 
 /* "S", "N", "B", "BOOL", "NULL", "L", "M", "SS", "NS", "BS"; "" for VALUE_ABSENT. */
 const char *value_type_name(enum value_type type);
 
+/* Reads a (trusted) varint; returns where it ends. */
+static inline const uint8_t *value_get_varint(const uint8_t *from, uint64_t *number)
+{
+  uint64_t sum = *from & 0x7F;
+  for (unsigned shift = 7; *from++ >= 0x80; shift += 7) sum |= (uint64_t)(*from & 0x7F) << shift;
+  *number = sum;
+  return from;
+}
+
 /* The length in bytes of the (trusted) encoded value that starts at data. */
-size_t value_span(const uint8_t *data);
+static inline size_t value_span(const uint8_t *data)
+{
+  const uint8_t *next = data + 1;
+  uint64_t number = 0;
+  switch ((enum value_tag)data[0]) {
+  case VALUE_TAG_NULL:
+  case VALUE_TAG_FALSE:
+  case VALUE_TAG_TRUE:
+    return 1;
+  case VALUE_TAG_INTEGER:
+    while (*next++ >= 0x80) continue;
+    return (size_t)(next - data);
+  case VALUE_TAG_DECIMAL:
+    next = value_get_varint(next, &number);
+    return (size_t)(next - data) + 1 + (*next & 0x7F);
+  case VALUE_TAG_STRING:
+  case VALUE_TAG_BINARY:
+    next = value_get_varint(next, &number);
+    return (size_t)(next - data) + number;
+  case VALUE_TAG_LIST:
+  case VALUE_TAG_MAP:
+  case VALUE_TAG_STRING_SET:
+  case VALUE_TAG_NUMBER_SET:
+  case VALUE_TAG_BINARY_SET:
+    break;
+  }
+  return VALUE_HEADER_BYTES + (size_t)bytes_get_u32(next);
+}
 
 /* Contents of a STRING or BINARY; of a BOOL; of a number. CHECK the type. */
 struct bytes value_bytes(struct value value);
@@ -86,7 +146,14 @@ bool value_bool(struct value value);
 struct decimal value_number(struct value value);
 
 /* Whether it is a number that is a 64-bit integer, and which: no decimal arithmetic. */
-bool value_integer(struct value value, int64_t *integer);
+static inline bool value_integer(struct value value, int64_t *integer)
+{
+  if (value.size == 0 || value.data[0] != VALUE_TAG_INTEGER) return false;
+  uint64_t zigzag;
+  value_get_varint(value.data + 1, &zigzag);
+  *integer = (int64_t)(zigzag >> 1) ^ -(int64_t)(zigzag & 1);
+  return true;
+}
 
 static inline bool value_equal(struct value left, struct value right)
 {
@@ -95,8 +162,8 @@ static inline bool value_equal(struct value left, struct value right)
 }
 
 /*
- * Order of two values of the same scalar type (S, N, B; BOOL false first; NULL equal): negative, 0 or
- * positive. CHECKs the types.
+ * Order of two values of the same scalar type (S, N, B; BOOL false first; NULL equal): negative, 0
+ * or positive. CHECKs the types.
  */
 int value_compare(struct value left, struct value right);
 
@@ -115,7 +182,7 @@ struct value_iterator value_iterate(struct value container);
 /* False at the end. `name` is set for maps only and may be NULL. */
 bool value_next(struct value_iterator *iterator, struct bytes *name, struct value *element);
 
-/* The attribute of a map (or item), or VALUE_NONE. */
+/* The attribute of a map (or item), or VALUE_NONE; also when the map is VALUE_NONE. */
 struct value value_attribute(struct value map, struct bytes name);
 
 /* The element of a list, or VALUE_NONE. O(index). */
@@ -125,42 +192,55 @@ struct value value_element(struct value list, uint32_t index);
 bool value_set_contains(struct value set, struct value element);
 
 /*
- * DynamoDB's size of an item or value in bytes: UTF-8 names; strings and binaries by length; numbers
- * 1 + ceil(integer digits/2) + ceil(fraction digits/2), +1 if negative, 1 for zero, at most 21;
- * BOOL and NULL 1; lists and maps 3 plus 1 per element. item_size counts attributes without the 3.
+ * DynamoDB's size of an item or value in bytes: UTF-8 names; strings and binaries by length;
+ * numbers 1 + pairs, +1 if negative, 1 for zero, at most 21; BOOL and NULL 1; lists and maps 3 plus
+ * 1 per element; sets their elements. item_size counts attributes without the 3 and the 1s.
+ *
+ * "pairs": digits are stored two by two from the decimal point (1|23.45|6), and pairs of zeros at
+ * either end are dropped: 1200 and 0.0012 have one pair, 120 has two. Source: developer guide,
+ * "DynamoDB item sizes and formats" ("one byte per two significant digits, plus one").
  */
 size_t value_size(struct value value);
 size_t item_size(struct value item);
 
 /*
- * Checks bytes from outside (disk, backup): one whole value in canonical form with nothing after it,
- * well-formed UTF-8, depth and number ranges. ERROR_CORRUPT with the offset of what is wrong.
+ * Checks bytes from outside (disk, backup): one whole value in canonical form with nothing after
+ * it, well-formed UTF-8, depth and number ranges. ERROR_CORRUPT with the offset of what is wrong.
  */
 bool value_validate(struct bytes encoded, struct error *error);
 
 /* ---- writing ---- */
 
+/* A container that was begun and not ended. */
+struct value_writer_level {
+  size_t start; /* offset of the container's tag */
+  size_t last;  /* offset of its newest entry; of use when count > 0 */
+  uint32_t count;
+  enum value_tag tag;
+  bool unsorted; /* a map or set whose entries do not stand in ascending order */
+  bool named;    /* a map whose newest entry has its name and not yet its value */
+};
+
 /*
- * Writes one value front to back into a buffer. Maps and sets may be written in any order: end sorts
- * them when needed and refuses a name or element that stands twice, an empty set, mixed set types.
- * The first error is kept; later calls do nothing; value_writer_finish reports it.
+ * Writes one value front to back into a buffer. Maps and sets may be written in any order: end
+ * sorts them when needed and refuses a name or element that stands twice, an empty set, mixed set
+ * types. The first error is kept; later calls do nothing; value_writer_finish reports it.
+ *
+ * Depth: DynamoDB calls an attribute's own value level 1 and refuses values below level
+ * ITEM_DEPTH_MAX. The writer takes the outermost container for the item; who writes a lone
+ * attribute value gets one level more, and is refused when it becomes part of an item.
  */
 struct value_writer {
   struct buffer *buffer; /* not owned; the value is appended to it */
   size_t start;
   uint32_t depth;
-  struct {
-    size_t start; /* offset of the container's tag */
-    size_t last;  /* offset of its last entry, 0 when none */
-    uint32_t count;
-    bool unsorted;
-  } open[ITEM_DEPTH_MAX + 1];
+  struct value_writer_level open[ITEM_DEPTH_MAX + 1];
   struct error error; /* code ERROR_NONE while all is well */
 };
 
 void value_writer_init(struct value_writer *writer, struct buffer *buffer);
 
-/* In a map, before each value: its name. */
+/* In a map, before each value: its name, UTF-8. */
 void value_write_name(struct value_writer *writer, struct bytes name);
 
 void value_write_null(struct value_writer *writer);
@@ -177,7 +257,11 @@ void value_write_end(struct value_writer *writer);
 /* An already encoded (trusted) value; the depth inside it is counted too. */
 void value_write_value(struct value_writer *writer, struct value value);
 
-/* The finished value inside the buffer (valid until the buffer grows); false with the first error. */
+/*
+ * The finished value inside the buffer (valid until the buffer grows). False with the first error,
+ * and the buffer ends where it ended before: ERROR_INVALID with DynamoDB's message, ERROR_LIMIT,
+ * ERROR_NO_MEMORY.
+ */
 bool value_writer_finish(struct value_writer *writer, struct value *value, struct error *error);
 
 /* Shorthands that make one scalar in an arena; VALUE_NONE when there is no memory. */
@@ -191,7 +275,8 @@ struct value value_make_bool(struct arena *arena, bool boolean);
 
 /*
  * Parses an item ({"name":{"S":"x"},...}) or one attribute value from DynamoDB JSON into the arena.
- * ERROR_INVALID with DynamoDB's message for empty sets, duplicate set members, bad numbers, bad base64.
+ * ERROR_INVALID with DynamoDB's message for empty sets, duplicate set members, bad numbers, wrong
+ * types, too much nesting.
  */
 bool item_from_json(struct arena *arena, struct bytes json, struct value *item,
                     struct error *error);
