@@ -1,0 +1,183 @@
+#include "base/json.h"
+
+#include "base/check.h"
+
+enum { INTEGER_TEXT_BYTES = 20 };
+
+static const char REPLACEMENT[] = "\xEF\xBF\xBD"; /* U+FFFD */
+
+void json_writer_init(struct json_writer *writer, struct buffer *buffer)
+{
+  writer->buffer = buffer;
+  writer->depth = 0;
+  writer->need_comma = false;
+  writer->have_key = false;
+}
+
+bool json_writer_finish(const struct json_writer *writer)
+{
+  CHECK_THAT(writer->depth, ==, 0);
+  CHECK(writer->need_comma); /* one value stands there */
+  return !writer->buffer->failed;
+}
+
+static bool in_object(const struct json_writer *writer)
+{
+  return writer->depth > 0 && writer->is_object[writer->depth - 1];
+}
+
+/* What stands before a value; from here on the value is taken as written. */
+static void begin_value(struct json_writer *writer)
+{
+  if (in_object(writer)) {
+    CHECK(writer->have_key);
+    writer->have_key = false;
+  } else if (writer->need_comma) {
+    CHECK_THAT(writer->depth, >, 0); /* a document is one value */
+    buffer_append_byte(writer->buffer, ',');
+  }
+  writer->need_comma = true;
+}
+
+static void open_level(struct json_writer *writer, bool is_object)
+{
+  begin_value(writer);
+  CHECK_THAT(writer->depth, <, JSON_DEPTH_MAX);
+  writer->is_object[writer->depth++] = is_object;
+  writer->need_comma = false;
+  buffer_append_byte(writer->buffer, is_object ? '{' : '[');
+}
+
+static void close_level(struct json_writer *writer, bool is_object)
+{
+  CHECK_THAT(writer->depth, >, 0);
+  CHECK(writer->is_object[writer->depth - 1] == is_object);
+  CHECK(!writer->have_key);
+  writer->depth--;
+  writer->need_comma = true;
+  buffer_append_byte(writer->buffer, is_object ? '}' : ']');
+}
+
+void json_write_object_begin(struct json_writer *writer)
+{
+  open_level(writer, true);
+}
+
+void json_write_object_end(struct json_writer *writer)
+{
+  close_level(writer, true);
+}
+
+void json_write_array_begin(struct json_writer *writer)
+{
+  open_level(writer, false);
+}
+
+void json_write_array_end(struct json_writer *writer)
+{
+  close_level(writer, false);
+}
+
+/* One byte that may not stand in a string as it is. */
+static void append_escape(struct buffer *buffer, uint8_t byte)
+{
+  static const char HEX[] = "0123456789abcdef";
+  static const char SHORT[32] = {
+      ['\b'] = 'b', ['\t'] = 't', ['\n'] = 'n', ['\f'] = 'f', ['\r'] = 'r'};
+  CHECK(byte < ' ' || byte == '"' || byte == '\\');
+  char letter = byte < ' ' ? SHORT[byte] : (char)byte;
+  char escape[6] = {'\\', letter, '0', '0', HEX[byte >> 4], HEX[byte & 0xF]};
+  if (letter == 0) escape[1] = 'u';
+  buffer_append(buffer, bytes_of(escape, letter == 0 ? 6 : 2));
+}
+
+/* Text that is well-formed UTF-8. */
+static void append_escaped(struct buffer *buffer, struct bytes text)
+{
+  size_t at = 0;
+  while (at < text.size) {
+    size_t plain = json_plain_size(bytes_of(text.data + at, text.size - at));
+    buffer_append(buffer, bytes_of(text.data + at, plain));
+    at += plain;
+    if (at < text.size) append_escape(buffer, text.data[at++]);
+  }
+}
+
+static void append_string(struct buffer *buffer, struct bytes text)
+{
+  buffer_append_byte(buffer, '"');
+  size_t at = 0;
+  for (;;) {
+    struct bytes rest = bytes_of(text.size == 0 ? NULL : text.data + at, text.size - at);
+    size_t valid = bytes_utf8_prefix(rest);
+    append_escaped(buffer, bytes_of(rest.data, valid));
+    at += valid;
+    if (at == text.size) break;
+    buffer_append(buffer, bytes_of_text(REPLACEMENT));
+    at++;
+  }
+  buffer_append_byte(buffer, '"');
+}
+
+void json_write_key(struct json_writer *writer, struct bytes key)
+{
+  CHECK(in_object(writer));
+  CHECK(!writer->have_key);
+  if (writer->need_comma) buffer_append_byte(writer->buffer, ',');
+  writer->need_comma = true;
+  writer->have_key = true;
+  append_string(writer->buffer, key);
+  buffer_append_byte(writer->buffer, ':');
+}
+
+void json_write_string(struct json_writer *writer, struct bytes text)
+{
+  begin_value(writer);
+  append_string(writer->buffer, text);
+}
+
+void json_write_raw(struct json_writer *writer, struct bytes json)
+{
+  CHECK_THAT(json.size, >, 0);
+  begin_value(writer);
+  buffer_append(writer->buffer, json);
+}
+
+void json_write_number(struct json_writer *writer, struct bytes number)
+{
+  bool is_integer;
+  CHECK(number.size > 0 && json_number_size(number, &is_integer) == number.size);
+  json_write_raw(writer, number);
+}
+
+static void write_digits(struct json_writer *writer, uint64_t absolute, bool negative)
+{
+  uint8_t text[INTEGER_TEXT_BYTES + 1];
+  size_t at = sizeof(text);
+  do {
+    text[--at] = (uint8_t)('0' + absolute % 10);
+    absolute /= 10;
+  } while (absolute > 0);
+  if (negative) text[--at] = '-';
+  json_write_raw(writer, bytes_of(text + at, sizeof(text) - at));
+}
+
+void json_write_integer(struct json_writer *writer, int64_t value)
+{
+  write_digits(writer, value < 0 ? 0 - (uint64_t)value : (uint64_t)value, value < 0);
+}
+
+void json_write_unsigned(struct json_writer *writer, uint64_t value)
+{
+  write_digits(writer, value, false);
+}
+
+void json_write_bool(struct json_writer *writer, bool value)
+{
+  json_write_raw(writer, value ? BYTES("true") : BYTES("false"));
+}
+
+void json_write_null(struct json_writer *writer)
+{
+  json_write_raw(writer, BYTES("null"));
+}
