@@ -18,7 +18,8 @@
  *
  * "body size" counts the bytes after the count. u32 are little-endian; varint is LEB128.
  *
- * A `struct value` borrows and never changes what it points to. Functions here are pure; any thread.
+ * A `struct value` borrows and never changes what it points to. Functions here are pure; any
+ * thread.
  */
 #ifndef TACOS_STORE_ITEM_H
 #define TACOS_STORE_ITEM_H
@@ -227,13 +228,14 @@ struct value_writer_level {
  * types. The first error is kept; later calls do nothing; value_writer_finish reports it.
  *
  * Depth: DynamoDB calls an attribute's own value level 1 and refuses values below level
- * ITEM_DEPTH_MAX. The writer takes the outermost container for the item; who writes a lone
- * attribute value gets one level more, and is refused when it becomes part of an item.
+ * ITEM_DEPTH_MAX. The writer takes the outermost container for the item; for a lone attribute value
+ * set level_max to one less after init, or it is refused only once it becomes part of an item.
  */
 struct value_writer {
   struct buffer *buffer; /* not owned; the value is appended to it */
   size_t start;
-  uint32_t depth;
+  uint32_t depth;     /* open containers */
+  uint32_t level_max; /* of a value; init: ITEM_DEPTH_MAX */
   struct value_writer_level open[ITEM_DEPTH_MAX + 1];
   struct error error; /* code ERROR_NONE while all is well */
 };

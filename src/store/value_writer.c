@@ -65,6 +65,7 @@ void value_writer_init(struct value_writer *writer, struct buffer *buffer)
   writer->buffer = buffer;
   writer->start = buffer->size;
   writer->depth = 0;
+  writer->level_max = ITEM_DEPTH_MAX;
   writer->error.code = ERROR_NONE;
 }
 
@@ -116,7 +117,7 @@ static bool level_take(struct value_writer *writer, struct value_writer_level *l
   } else {
     level->count++;
   }
-  return writer->depth <= ITEM_DEPTH_MAX || refuse_depth(&writer->error);
+  return writer->depth <= writer->level_max || refuse_depth(&writer->error);
 }
 
 /* Where a value of at most `size` bytes may be put; NULL after an error. */
@@ -254,7 +255,7 @@ void value_write_value(struct value_writer *writer, struct value value)
   CHECK_SLOW(value_span(value.data) == value.size);
   uint8_t *to = writer_place(writer, (enum value_tag)value.data[0], value.size);
   if (to == NULL) return;
-  if (writer->depth + levels_below(value) > ITEM_DEPTH_MAX) {
+  if (writer->depth + levels_below(value) > writer->level_max) {
     refuse_depth(&writer->error);
     return;
   }
