@@ -348,13 +348,16 @@ struct stream;
 
 /*
  * Reads the durable changes of a table with a stream from a position on: `after` 0 is the beginning of
- * the stream (or 24 h ago, whichever is later). A stream survives the table's deletion only until it is
- * closed.
+ * the stream (or 24 h ago, whichever is later), otherwise the sequence of the last transaction that was
+ * read whole. Close it before the store.
  */
 struct stream *store_stream_open(struct store *store, const struct table *table, uint64_t after,
                                  struct error *error);
 
-/* 1 and a record (valid until the next call); 0: none for now, ask again later; -1 with *error. */
+/*
+ * 1 and a record (valid until the next call); 0: none for now, ask again later; -1 with *error:
+ * ERROR_NOT_FOUND when the table was deleted.
+ */
 int store_stream_next(struct stream *stream, struct stream_record *record, struct error *error);
 void store_stream_close(struct stream *stream);
 

@@ -1,0 +1,185 @@
+#include "base/check.h"
+#include "store/engine.h"
+
+#include <inttypes.h>
+
+/* ---- loading ---- */
+
+static bool load_item(struct store *store, struct bytes payload, struct error *error)
+{
+  if (payload.size < sizeof(uint32_t))
+    return error_set(error, ERROR_CORRUPT, "an item of the snapshot is malformed");
+  struct table *table = tables_by_id(store, bytes_get_u32(payload.data));
+  if (table == NULL)
+    return error_set(error, ERROR_CORRUPT, "an item of the snapshot belongs to no table");
+  struct value image = {payload.data + sizeof(uint32_t), payload.size - sizeof(uint32_t)};
+  store->statistics.snapshot_items++;
+  return apply_put(table, image, error);
+}
+
+static bool load_record(struct store *store, const struct snapshot_record *record,
+                        struct error *error)
+{
+  struct bytes payload = record->payload;
+  switch (record->type) {
+  case CHECKPOINT_HEAD:
+    if (payload.size != 12) break;
+    store->next_table_id = bytes_get_u32(payload.data);
+    store->last_time_ms = (int64_t)bytes_get_u64(payload.data + 4);
+    return true;
+  case CHECKPOINT_TABLE:
+    return apply_table(store, (struct value){payload.data, payload.size}, error);
+  case CHECKPOINT_ITEM:
+    return load_item(store, payload, error);
+  case CHECKPOINT_TOKEN:
+    if (payload.size <= 16) break;
+    return apply_token(store, bytes_of(payload.data + 16, payload.size - 16),
+                       bytes_get_u64(payload.data + 8), (int64_t)bytes_get_u64(payload.data),
+                       error);
+  default:
+    return error_set(error, ERROR_UNSUPPORTED,
+                     "the snapshot has a record of type %u, which this build does not know: use a "
+                     "newer one",
+                     record->type);
+  }
+  return error_set(error, ERROR_CORRUPT, "a record of the snapshot is malformed");
+}
+
+static bool load_file(struct store *store, uint64_t sequence, uint64_t *needed, struct error *error)
+{
+  struct snapshot_options options = checkpoint_options(store);
+  struct snapshot_reader *reader = snapshot_reader_open(store->world, &options, sequence, error);
+  if (reader == NULL) return false;
+  *needed = snapshot_reader_info(reader)->end_sequence;
+  store->checkpoint.snapshot_bytes = snapshot_reader_info(reader)->bytes;
+  struct snapshot_record record;
+  int status = 1;
+  while (status == 1) {
+    status = snapshot_reader_next(reader, &record, error);
+    if (status == 1 && !load_record(store, &record, error)) status = -1;
+  }
+  snapshot_reader_close(reader);
+  return status == 0;
+}
+
+/* Empties what a damaged snapshot left, all at once: nothing runs yet. */
+static void unload(struct store *store)
+{
+  while (store->table_count > 0) tables_drop(store, store->tables[store->table_count - 1]);
+  tokens_clear(&store->tokens);
+  store->next_table_id = 1;
+  store->last_time_ms = 0;
+  store->statistics.snapshot_items = 0;
+}
+
+bool checkpoint_load(struct store *store, uint64_t *sequence, uint64_t *needed, struct error *error)
+{
+  struct store_file_list list = {0};
+  *sequence = 0;
+  *needed = 0;
+  if (!snapshot_remove_unfinished(store->world, store->options.directory, error) ||
+      !snapshot_list(&list, store->world, store->options.directory, error))
+    return false;
+  bool loaded = list.count == 0;
+  for (size_t i = list.count; i > 0 && !loaded; i--) {
+    *sequence = list.sequences[i - 1];
+    loaded = load_file(store, *sequence, needed, error);
+    if (loaded || error->code != ERROR_CORRUPT) break;
+    store_report(store, "%s; trying an older snapshot and more of the log", error->message);
+    unload(store);
+    *sequence = *needed = 0;
+  }
+  /* With every snapshot damaged, the log alone may still hold everything: replay finds out. */
+  if (!loaded && error->code == ERROR_CORRUPT) loaded = true;
+  store_file_list_free(&list);
+  return loaded;
+}
+
+/* ---- how far back, and what may go ---- */
+
+/* Sequence and end of one snapshot; false when it is damaged. */
+static bool snapshot_end(struct store *store, uint64_t sequence, struct snapshot_info *info)
+{
+  struct snapshot_options options = checkpoint_options(store);
+  struct error error;
+  struct snapshot_reader *reader = snapshot_reader_open(store->world, &options, sequence, &error);
+  if (reader == NULL) return false;
+  *info = *snapshot_reader_info(reader);
+  snapshot_reader_close(reader);
+  return true;
+}
+
+/* The first sequence the log still has. */
+static bool log_begin(struct store *store, uint64_t *first, struct error *error)
+{
+  struct store_file_list list = {0};
+  bool read = store_file_list_read(&list, store->world, &log_segment_kind, store->options.directory,
+                                   error);
+  if (read) *first = list.count == 0 ? 1 : list.sequences[0];
+  store_file_list_free(&list);
+  return read;
+}
+
+bool checkpoint_survey(struct store *store, struct error *error)
+{
+  struct checkpoint *checkpoint = &store->checkpoint;
+  uint64_t first;
+  if (!log_begin(store, &first, error)) return false;
+  checkpoint->earliest_ms = store->identity.created_ms;
+  if (first <= 1) return true;
+  struct store_file_list list = {0};
+  if (!snapshot_list(&list, store->world, store->options.directory, error)) return false;
+  checkpoint->earliest_ms = INT64_MAX;
+  for (size_t i = 0; i < list.count && checkpoint->earliest_ms == INT64_MAX; i++) {
+    struct snapshot_info info;
+    if (list.sequences[i] + 1 >= first && snapshot_end(store, list.sequences[i], &info))
+      checkpoint->earliest_ms = info.end_ms;
+  }
+  store_file_list_free(&list);
+  return true;
+}
+
+/*
+ * Snapshots that may go: of those older than the newest two, all before the newest one that ended
+ * before the window of history began (a restore to the window's begin starts from it), and inside the
+ * window those less than 1/64 of it after the one kept before.
+ */
+static bool may_go(struct store *store, const struct store_file_list *list, size_t position,
+                   int64_t window_ms, int64_t *kept_ms)
+{
+  struct snapshot_info info;
+  struct snapshot_info next;
+  if (position + 2 >= list->count) return false;
+  if (!snapshot_end(store, list->sequences[position], &info)) return true;
+  if (snapshot_end(store, list->sequences[position + 1], &next) && next.end_ms <= window_ms)
+    return true;
+  if (*kept_ms != INT64_MIN && info.end_ms - *kept_ms < store->options.history_ms / 64) return true;
+  *kept_ms = info.end_ms;
+  return false;
+}
+
+bool checkpoint_retire(struct store *store)
+{
+  struct store_file_list list = {0};
+  struct error error = {0};
+  int64_t window_ms = store_now_ms(store) - store->options.history_ms;
+  int64_t kept_ms = INT64_MIN;
+  const char *directory = store->options.directory;
+  store->checkpoint.phase = CHECKPOINT_IDLE;
+  bool done = snapshot_list(&list, store->world, directory, &error);
+  for (size_t i = 0; i < list.count && done; i++) {
+    if (!may_go(store, &list, i, window_ms, &kept_ms)) continue;
+    /* One file a slice: removing a large one takes its time. */
+    done = snapshot_remove(store->world, directory, list.sequences[i], &error);
+    if (done) store->checkpoint.phase = CHECKPOINT_RETIRE;
+    break;
+  }
+  if (done && store->checkpoint.phase == CHECKPOINT_IDLE && list.count > 0) {
+    int removed = log_remove_before(store->log, list.sequences[0] + 1, window_ms, &error);
+    done = removed >= 0;
+  }
+  store_file_list_free(&list);
+  if (done) done = checkpoint_survey(store, &error);
+  if (!done) store_report(store, "old snapshots and log segments stay: %s", error.message);
+  return store->checkpoint.phase == CHECKPOINT_RETIRE;
+}

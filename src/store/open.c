@@ -1,0 +1,271 @@
+#include "base/check.h"
+#include "store/engine.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+static void free_store(struct store *store)
+{
+  checkpoint_free(store);
+  restore_free(store);
+  while (store->table_count > 0) tables_drop(store, store->tables[store->table_count - 1]);
+  jobs_drop_all(store);
+  if (store->tokens.heap != NULL) tokens_free(&store->tokens);
+  memory_free(store->memory, store->tables, TABLES_MAX * sizeof store->tables[0]);
+  arena_free(&store->scratch);
+  heap_free_all(&store->heap);
+  if (store->lock_file >= 0) store->world->operations->file_close(store->world, store->lock_file);
+  if (store->directory_text != NULL)
+    memory_free(store->memory, store->directory_text, strlen(store->directory_text) + 1);
+  explicit_bzero(store->key_bytes, sizeof store->key_bytes);
+  memory_free(store->memory, store, sizeof *store);
+}
+
+static bool copy_options(struct store *store, const struct store_options *options,
+                         struct error *error)
+{
+  store->options = *options;
+  size_t size = strlen(options->directory) + 1;
+  store->directory_text = memory_alloc(store->memory, size);
+  if (store->directory_text == NULL) return error_set(error, ERROR_NO_MEMORY, "no memory");
+  memcpy(store->directory_text, options->directory, size);
+  store->options.directory = store->directory_text;
+  if (options->key != NULL) {
+    memcpy(store->key_bytes, options->key, sizeof store->key_bytes);
+    store->options.key = store->key_bytes;
+  }
+  if (store->options.segment_bytes == 0) store->options.segment_bytes = LOG_SEGMENT_BYTES;
+  if (store->options.region_bytes == 0) store->options.region_bytes = STORE_REGION_BYTES;
+  if (store->options.history_ms == 0) store->options.history_ms = STORE_HISTORY_MS;
+  if (store->options.snapshot_log_bytes == 0)
+    store->options.snapshot_log_bytes = STORE_SNAPSHOT_LOG_BYTES;
+  return true;
+}
+
+/* Makes the directory, and its name durable in the directory above. */
+static bool make_directory(struct world *world, const char *directory, struct error *error)
+{
+  if (!store_file_check_directory(directory, error)) return false;
+  int status = world->operations->dir_make(world, directory);
+  if (status == -EEXIST) return true;
+  if (status < 0)
+    return error_set_errno(error, -status, "cannot make the directory '%s'", directory);
+  char parent[STORE_FILE_PATH_BYTES];
+  size_t length = strlen(directory);
+  CHECK_THAT(length, <, sizeof parent);
+  while (length > 0 && directory[length - 1] == '/') length--;
+  while (length > 0 && directory[length - 1] != '/') length--;
+  while (length > 1 && directory[length - 1] == '/') length--;
+  memcpy(parent, directory, length);
+  parent[length] = 0;
+  status = world->operations->dir_sync(world, length == 0 ? "." : parent);
+  return status == 0 ||
+         error_set_errno(error, -status, "cannot sync the directory above '%s'", directory);
+}
+
+static bool lock_directory(struct store *store, struct error *error)
+{
+  char path[STORE_FILE_PATH_BYTES];
+  store_file_path(path, store->options.directory, "lock");
+  const struct world_operations *operations = store->world->operations;
+  store->lock_file = operations->file_open(store->world, path,
+                                           WORLD_OPEN_WRITE | WORLD_OPEN_CREATE);
+  if (store->lock_file < 0)
+    return error_set_errno(error, -store->lock_file, "cannot open %s", path);
+  int status = operations->file_lock(store->world, store->lock_file);
+  if (status == 0) return true;
+  if (status == -EWOULDBLOCK)
+    return error_set(error, ERROR_LOCKED,
+                     "the store in '%s' is in use by another process: stop that one first, or name "
+                     "another data directory",
+                     store->options.directory);
+  return error_set_errno(error, -status, "cannot lock %s", path);
+}
+
+/* Finds the store's identity, or makes a new store in an empty directory. */
+static bool find_identity(struct store *store, struct error *error)
+{
+  struct world *world = store->world;
+  const char *directory = store->options.directory;
+  if (identity_read(world, directory, &store->identity, error)) return true;
+  if (error->code != ERROR_NOT_FOUND) return false;
+  struct store_file_list segments = {0};
+  bool listed = store_file_list_read(&segments, world, &log_segment_kind, directory, error);
+  size_t count = segments.count;
+  store_file_list_free(&segments);
+  if (!listed) return false;
+  if (count > 0)
+    return error_set(error, ERROR_CORRUPT,
+                     "%s holds log segments but no file 'identity': restore it from a backup",
+                     directory);
+  return identity_create(world, directory, &store->identity, error);
+}
+
+struct log_options store_log_options(const struct store *store)
+{
+  struct log_options options = {
+      .directory = store->options.directory,
+      .key = store->options.key,
+      .segment_bytes = store->options.segment_bytes,
+      .threads = store->options.threads,
+      .notify = store->options.notify,
+      .notify_context = store->options.notify_context,
+  };
+  memcpy(options.store_id, store->identity.store_id, STORE_ID_BYTES);
+  return options;
+}
+
+/* Reads the log after `sequence` into the state. */
+static bool replay(struct store *store, uint64_t sequence, uint64_t needed, struct error *error)
+{
+  struct log_options options = store_log_options(store);
+  store->replayed_sequence = sequence;
+  struct log_reader *reader = log_reader_open(store->world, &options, sequence + 1, LOG_TAIL_CUT,
+                                              error);
+  if (reader == NULL) return false;
+  struct log_record record;
+  int status = 1;
+  while ((status = log_reader_next(reader, &record, error)) == 1) {
+    if (!apply_record(store, &record, error)) {
+      status = -1;
+      break;
+    }
+    store->replayed_sequence = record.sequence;
+    store->statistics.replayed_records++;
+  }
+  log_reader_close(reader);
+  if (status < 0) return false;
+  return store->replayed_sequence >= needed ||
+         error_set(error, ERROR_CORRUPT,
+                   "the log in '%s' ends at record %llu, but the snapshot it continues needs it up "
+                   "to %llu: restore from a backup",
+                   store->options.directory, (unsigned long long)store->replayed_sequence,
+                   (unsigned long long)needed);
+}
+
+/* A restore that did not reach its end leaves nothing. */
+static bool drop_half_restored(struct store *store, struct error *error)
+{
+  for (uint32_t i = store->table_count; i > 0; i--) {
+    struct table *table = store->tables[i - 1];
+    if (!table->restoring) continue;
+    store_report(store,
+                 "table '%.*s' was being restored when the store stopped: dropped, start the "
+                 "restore again",
+                 BYTES_FORMAT(table->name));
+    if (tables_delete(store, table, error) != STORE_OK) return false;
+  }
+  return true;
+}
+
+static bool recover(struct store *store, struct error *error)
+{
+  uint64_t sequence;
+  uint64_t needed;
+  if (!checkpoint_load(store, &sequence, &needed, error) || !replay(store, sequence, needed, error))
+    return false;
+  struct log_options options = store_log_options(store);
+  store->log = log_open(store->world, &options, store->replayed_sequence + 1, error);
+  return store->log != NULL && drop_half_restored(store, error) && checkpoint_survey(store, error);
+}
+
+static bool open_parts(struct store *store, const struct store_options *options,
+                       struct error *error)
+{
+  if (!copy_options(store, options, error)) return false;
+  heap_init(&store->heap, store->memory, store->options.region_bytes);
+  if (!make_directory(store->world, store->options.directory, error) ||
+      !lock_directory(store, error) || !find_identity(store, error))
+    return false;
+  store->tables = memory_alloc(store->memory, TABLES_MAX * sizeof store->tables[0]);
+  if (store->tables == NULL ||
+      !tokens_init(&store->tokens, store->memory, &store->heap, store->identity.hash_seed))
+    return error_set(error, ERROR_NO_MEMORY, "no memory");
+  return recover(store, error);
+}
+
+struct store *store_open(struct world *world, const struct store_options *options,
+                         struct error *error)
+{
+  int64_t begin_ns = world_monotonic_ns(world);
+  struct store *store = memory_alloc_zeroed(&world->memory, sizeof *store);
+  if (store == NULL) {
+    error_set(error, ERROR_NO_MEMORY, "no memory");
+    return NULL;
+  }
+  store->world = world;
+  store->memory = &world->memory;
+  store->lock_file = -1;
+  store->next_table_id = 1;
+  arena_init(&store->scratch, store->memory);
+  if (!open_parts(store, options, error)) {
+    struct error ignored;
+    if (store->log != NULL) (void)log_close(store->log, &ignored);
+    free_store(store);
+    return NULL;
+  }
+  store->statistics.open_ms = (world_monotonic_ns(world) - begin_ns) / 1000000;
+  return store;
+}
+
+bool store_close(struct store *store, struct error *error)
+{
+  checkpoint_free(store);
+  restore_free(store);
+  bool closed = log_close(store->log, error);
+  free_store(store);
+  return closed;
+}
+
+void store_flush(struct store *store)
+{
+  log_flush(store->log);
+}
+
+uint64_t store_appended(const struct store *store)
+{
+  return log_appended(store->log);
+}
+
+uint64_t store_durable(const struct store *store)
+{
+  return log_durable(store->log);
+}
+
+bool store_sync(struct store *store, struct error *error)
+{
+  log_flush(store->log);
+  return log_wait(store->log, log_appended(store->log), error);
+}
+
+bool store_step(struct store *store, bool *idle, struct error *error)
+{
+  CHECK(!store->options.threads);
+  *idle = true;
+  /* In turn, so that none waits for the others to run dry. */
+  for (int i = 0; i < 3 && *idle; i++) {
+    struct error ignored;
+    switch (store->step_turn++ % 3) {
+    case 0:
+      if (!log_step(store->log, idle, error)) return false;
+      break;
+    case 1:
+      /* A full disk: log_reserve refuses until a later step finds room. */
+      if (!log_prepare_step(store->log, idle, &ignored)) *idle = true;
+      break;
+    default:
+      if (store->checkpoint.writer != NULL) snapshot_writer_step(store->checkpoint.writer, idle);
+    }
+  }
+  return true;
+}
+
+void store_statistics(const struct store *store, struct store_statistics *statistics)
+{
+  *statistics = store->statistics;
+  statistics->items = 0;
+  for (uint32_t i = 0; i < store->table_count; i++)
+    statistics->items += store->tables[i]->item_count;
+  statistics->item_bytes = store->heap.in_use;
+  statistics->mapped_bytes = store->heap.mapped;
+}

@@ -1,0 +1,116 @@
+#include "base/check.h"
+#include "store/engine.h"
+
+const char *store_status_name(enum store_status status)
+{
+  static const char *const names[] = {
+      [STORE_OK] = "OK",
+      [STORE_VALIDATION] = "ValidationException",
+      [STORE_NOT_FOUND] = "ResourceNotFoundException",
+      [STORE_IN_USE] = "ResourceInUseException",
+      [STORE_LIMIT] = "LimitExceededException",
+      [STORE_TOKEN_MISMATCH] = "IdempotentParameterMismatchException",
+      [STORE_CONDITION_FAILED] = "ConditionalCheckFailedException",
+      [STORE_CANCELED] = "TransactionCanceledException",
+      [STORE_UNAVAILABLE] = "ServiceUnavailable",
+  };
+  CHECK((size_t)status < sizeof names / sizeof names[0]);
+  return names[status];
+}
+
+struct value store_find(const struct table *table, struct value partition, struct value sort)
+{
+  uint64_t hash = keyspace_hash(&table->primary, partition);
+  return item_value(keyspace_find(&table->primary, hash, partition, sort));
+}
+
+static enum store_status check_get(const struct store_get *get, struct error *error)
+{
+  if (!table_check_key(get->table, get->key, error)) return STORE_VALIDATION;
+  if (get->table->state == TABLE_ACTIVE) return STORE_OK;
+  error_set(error, ERROR_NOT_FOUND,
+            "Requested resource not found: Table: %.*s is still being created",
+            BYTES_FORMAT(get->table->name));
+  return STORE_NOT_FOUND;
+}
+
+static enum store_status get_item(const struct store_get *get, struct arena *arena,
+                                  struct value *item, struct error *error)
+{
+  struct value whole = item_value(
+      table_find(get->table, table_hash(get->table, get->key), get->key));
+  *item = whole;
+  if (get->projection == NULL || !value_present(whole)) return STORE_OK;
+  if (expression_project(get->projection, whole, arena, item, error)) return STORE_OK;
+  return store_no_memory(error);
+}
+
+enum store_status store_get(struct store *store, const struct store_get *get, struct arena *arena,
+                            struct value *item, uint64_t *sequence, struct error *error)
+{
+  *item = VALUE_NONE;
+  *sequence = log_appended(store->log);
+  enum store_status status = check_get(get, error);
+  return status == STORE_OK ? get_item(get, arena, item, error) : status;
+}
+
+/* Every key valid, and no item asked for twice. */
+static enum store_status check_gets(const struct store_get *gets, size_t count, size_t most,
+                                    struct error *error)
+{
+  if (count == 0 || count > most) {
+    error_set(error, ERROR_INVALID,
+              "%zu keys were asked for, at least 1 and at most %zu are allowed", count, most);
+    return STORE_VALIDATION;
+  }
+  for (size_t i = 0; i < count; i++) {
+    enum store_status status = check_get(&gets[i], error);
+    if (status != STORE_OK) return status;
+    for (size_t k = 0; k < i; k++) {
+      if (gets[k].table != gets[i].table ||
+          !table_same_key(gets[i].table, gets[i].key, gets[k].key))
+        continue;
+      error_set(error, ERROR_INVALID, "Provided list of item keys contains duplicates");
+      return STORE_VALIDATION;
+    }
+  }
+  return STORE_OK;
+}
+
+enum store_status store_batch_get(struct store *store, const struct store_get *gets, size_t count,
+                                  struct arena *arena, struct value *items, size_t *done,
+                                  uint64_t *sequence, struct error *error)
+{
+  *done = 0;
+  *sequence = log_appended(store->log);
+  enum store_status status = check_gets(gets, count, BATCH_GET_MAX, error);
+  size_t size = 0;
+  while (status == STORE_OK && *done < count) {
+    struct value *item = &items[*done];
+    status = get_item(&gets[*done], arena, item, error);
+    if (status != STORE_OK) return status;
+    size += value_present(*item) ? item_size(*item) : 0;
+    if (size > BATCH_GET_SIZE_MAX && *done > 0) return STORE_OK; /* the rest is unprocessed */
+    (*done)++;
+  }
+  return status;
+}
+
+enum store_status store_transact_get(struct store *store, const struct store_get *gets,
+                                     size_t count, struct arena *arena, struct value *items,
+                                     uint64_t *sequence, struct error *error)
+{
+  *sequence = log_appended(store->log);
+  enum store_status status = check_gets(gets, count, TRANSACTION_ACTIONS_MAX, error);
+  size_t size = 0;
+  for (size_t i = 0; i < count && status == STORE_OK; i++) {
+    status = get_item(&gets[i], arena, &items[i], error);
+    size += status == STORE_OK && value_present(items[i]) ? item_size(items[i]) : 0;
+    if (size <= TRANSACTION_SIZE_MAX) continue;
+    error_set(error, ERROR_INVALID,
+              "The items of the transaction have more than %d bytes together: ask for fewer",
+              TRANSACTION_SIZE_MAX);
+    return STORE_VALIDATION;
+  }
+  return status;
+}
