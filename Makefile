@@ -7,7 +7,7 @@
 
 MAKEFLAGS += --no-builtin-rules
 # As many jobs as cores, unless the command line says how many.
-ifeq ($(filter -j%,$(MAKEFLAGS)),)
+ifeq ($(MAKELEVEL)$(filter -j%,$(MAKEFLAGS)),0)
 MAKEFLAGS += -j$(shell nproc)
 endif
 .SUFFIXES:

@@ -38,7 +38,7 @@ tsan: $(TSAN_PROGRAMS) | deps ## the tests that start threads, under ThreadSanit
 	@tools/test $(TSAN_PROGRAMS:%=tsan:%)
 
 .PHONY: bench
-bench: $(call matching,$(BENCH),$(BENCH_PROGRAMS)) ## measure, into docs/benchmarks.md; BENCH=store for one
+bench: $(call matching,$(BENCH),$(BENCH_PROGRAMS)) ## into docs/benchmarks.md; BENCH=store
 	@set -e; for program in $(call matching,$(BENCH),$(BENCH_PROGRAMS)); do $$program; done
 
 .PHONY: sim
@@ -51,7 +51,7 @@ sim-long: $(SIM_PROGRAMS)
 	@set -e; for program in $^; do $$program --crashes 50000 --seed $$(date +%s); done
 
 .PHONY: fuzz
-fuzz: $(call matching,$(TARGET),$(FUZZ_PROGRAMS)) ## libFuzzer for SECONDS=60 each; TARGET=json for one
+fuzz: $(call matching,$(TARGET),$(FUZZ_PROGRAMS)) ## SECONDS=60 for each; TARGET=json
 	@mkdir -p build/fuzz-crashes
 	@set -e; for program in $^; do \
 	  what=$${program##*/fuzz_}; mkdir -p build/fuzz-corpus/$$what tests/fuzz/seeds/$$what; \
@@ -75,7 +75,7 @@ TIDY     := $(patsubst %.c,build/lint/%.tidy,$(SOURCES) $(COMMANDS))
 
 .PHONY: lint
 lint: deps ## sizes, rooms, format, clang-tidy: findings with file and line
-	@$(MAKE) -k --no-print-directory lint-rules lint-format lint-tidy
+	@$(MAKE) -k -O --no-print-directory lint-rules lint-format lint-tidy
 
 .PHONY: lint-rules
 lint-rules:

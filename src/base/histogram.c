@@ -47,7 +47,7 @@ void histogram_merge(struct histogram *into, const struct histogram *from)
 /* The greatest value that falls into a bucket: the inverse of histogram_index. */
 static uint64_t bucket_end(size_t index)
 {
-  if (index < 2 * HISTOGRAM_STEPS) return index;
+  if (index < (size_t)2 * HISTOGRAM_STEPS) return index;
   size_t shift = index / HISTOGRAM_STEPS - 1;
   uint64_t step = index - shift * HISTOGRAM_STEPS;
   uint64_t first = step << shift;

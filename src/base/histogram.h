@@ -45,7 +45,7 @@ void histogram_reset(struct histogram *histogram);
 
 static inline size_t histogram_index(uint64_t value)
 {
-  if (value < 2 * HISTOGRAM_STEPS) return value;
+  if (value < (uint64_t)2 * HISTOGRAM_STEPS) return value;
   unsigned int shift = 63U - (unsigned int)__builtin_clzll(value) - HISTOGRAM_STEP_BITS;
   return shift * (size_t)HISTOGRAM_STEPS + (size_t)(value >> shift);
 }

@@ -82,7 +82,7 @@ bool seal_decrypt(struct sealer *sealer, const uint8_t nonce[SEAL_NONCE_BYTES],
 /* OSSL_PARAM holds non-const addresses also for what is only read. */
 static OSSL_PARAM read_only_octets(const char *name, const void *data, size_t size)
 {
-  return OSSL_PARAM_construct_octet_string(name, (void *)(uintptr_t)data, size);
+  return OSSL_PARAM_construct_octet_string(name, (void *)data, size);
 }
 
 bool seal_derive_key(const uint8_t master[SEAL_KEY_BYTES], struct bytes salt, struct bytes label,
