@@ -20,12 +20,12 @@ enum {
 
 #define TEN_TO_19 ((coefficient)10000000000000000000U)
 /* clang-format off */
-#define POWERS_0_TO_18(unit)                                                             \
-  unit, unit * 10, unit * 100, unit * 1000, unit * 10000, unit * 100000, unit * 1000000, \
-  unit * 10000000, unit * 100000000, unit * 1000000000, unit * 10000000000,              \
-  unit * 100000000000, unit * 1000000000000, unit * 10000000000000,                      \
-  unit * 100000000000000, unit * 1000000000000000, unit * 10000000000000000,             \
-  unit * 100000000000000000, unit * 1000000000000000000
+#define POWERS_0_TO_18(unit) \
+  (unit) * 1, (unit) * 10, (unit) * 100, (unit) * 1000, (unit) * 10000, (unit) * 100000, \
+  (unit) * 1000000, (unit) * 10000000, (unit) * 100000000, (unit) * 1000000000, \
+  (unit) * 10000000000, (unit) * 100000000000, (unit) * 1000000000000, \
+  (unit) * 10000000000000, (unit) * 100000000000000, (unit) * 1000000000000000, \
+  (unit) * 10000000000000000, (unit) * 100000000000000000, (unit) * 1000000000000000000
 /* clang-format on */
 
 static const coefficient POWERS_OF_TEN[DECIMAL_DIGITS_MAX + 1] = {
@@ -257,7 +257,8 @@ size_t decimal_format(const struct decimal *number, char text[DECIMAL_TEXT_BYTES
     to += digits + 1;
   } else {
     int zeros = -exponent - digits;
-    memcpy(to, "0.", 2);
+    to[0] = '0';
+    to[1] = '.';
     memset(to + 2, '0', (size_t)zeros);
     put_digits(to + 2 + zeros, number->coefficient, digits);
     to += 2 + zeros + digits;
@@ -362,8 +363,10 @@ bool decimal_add(const struct decimal *left, const struct decimal *right, struct
     *sum = *left;
     return true;
   }
-  if (left->exponent >= right->exponent) return add_aligned(left, right, sum, error);
-  return add_aligned(right, left, sum, error);
+  bool left_is_high = left->exponent >= right->exponent;
+  const struct decimal *high = left_is_high ? left : right;
+  const struct decimal *low = left_is_high ? right : left;
+  return add_aligned(high, low, sum, error);
 }
 
 bool decimal_subtract(const struct decimal *left, const struct decimal *right,

@@ -55,9 +55,9 @@ bool error_set_errno(struct error *error, int os_errno, const char *format, ...)
   /* strerror is not thread-safe; strerrordesc_np gives a constant, NULL for an unknown number. */
   const char *description = strerrordesc_np(os_errno);
   if (description != NULL)
-    snprintf(reason, sizeof(reason), ": %s", description);
+    (void)snprintf(reason, sizeof(reason), ": %s", description);
   else
-    snprintf(reason, sizeof(reason), ": errno %d", os_errno);
+    (void)snprintf(reason, sizeof(reason), ": errno %d", os_errno);
   va_list arguments;
   va_start(arguments, format);
   fill(error, os_errno == ENOSPC ? ERROR_NO_SPACE : ERROR_IO, os_errno, reason, format, arguments);

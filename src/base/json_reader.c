@@ -45,7 +45,7 @@ static void fail_at(struct json_reader *reader, size_t offset, enum error_code c
     column = 1;
   }
   char what[ERROR_MESSAGE_BYTES];
-  vsnprintf(what, sizeof(what), format, arguments);
+  (void)vsnprintf(what, sizeof(what), format, arguments);
   error_set(&reader->error, code, "invalid JSON at byte %zu (line %u, column %u): %s", offset, line,
             column, what);
 }

@@ -2,7 +2,9 @@
 
 #include "base/check.h"
 
-enum { INTEGER_TEXT_BYTES = 20 };
+enum {
+  INTEGER_TEXT_BYTES = 21, /* a sign and 20 digits */
+};
 
 static const char REPLACEMENT[] = "\xEF\xBF\xBD"; /* U+FFFD */
 
@@ -39,6 +41,7 @@ static void begin_value(struct json_writer *writer)
   writer->need_comma = true;
 }
 
+/* need_comma starts over in a level; outside of it, the level itself was what needs one after. */
 static void open_level(struct json_writer *writer, bool is_object)
 {
   begin_value(writer);
@@ -78,43 +81,44 @@ void json_write_array_end(struct json_writer *writer)
   close_level(writer, false);
 }
 
-/* One byte that may not stand in a string as it is. */
+/* One byte that may not stand in a string as it is (RFC 8259 section 7). */
 static void append_escape(struct buffer *buffer, uint8_t byte)
 {
   static const char HEX[] = "0123456789abcdef";
-  static const char SHORT[32] = {
+  static const uint8_t LETTERS[' '] = {
       ['\b'] = 'b', ['\t'] = 't', ['\n'] = 'n', ['\f'] = 'f', ['\r'] = 'r'};
   CHECK(byte < ' ' || byte == '"' || byte == '\\');
-  char letter = byte < ' ' ? SHORT[byte] : (char)byte;
-  char escape[6] = {'\\', letter, '0', '0', HEX[byte >> 4], HEX[byte & 0xF]};
-  if (letter == 0) escape[1] = 'u';
-  buffer_append(buffer, bytes_of(escape, letter == 0 ? 6 : 2));
-}
-
-/* Text that is well-formed UTF-8. */
-static void append_escaped(struct buffer *buffer, struct bytes text)
-{
-  size_t at = 0;
-  while (at < text.size) {
-    size_t plain = json_plain_size(bytes_of(text.data + at, text.size - at));
-    buffer_append(buffer, bytes_of(text.data + at, plain));
-    at += plain;
-    if (at < text.size) append_escape(buffer, text.data[at++]);
+  uint8_t letter = byte < ' ' ? LETTERS[byte] : byte;
+  if (letter != 0) {
+    uint8_t escape[] = {'\\', letter};
+    buffer_append(buffer, bytes_of(escape, sizeof(escape)));
+  } else {
+    uint8_t escape[] = {'\\', 'u', '0', '0', (uint8_t)HEX[byte >> 4], (uint8_t)HEX[byte & 0xF]};
+    buffer_append(buffer, bytes_of(escape, sizeof(escape)));
   }
 }
 
+/* Text that is well-formed UTF-8: runs of plain bytes, nearly always one, and escapes between. */
+static void append_escaped(struct buffer *buffer, struct bytes text)
+{
+  for (size_t at = 0; at < text.size; at++) {
+    size_t plain = json_plain_size(bytes_of(text.data + at, text.size - at));
+    buffer_append(buffer, bytes_of(text.data + at, plain));
+    at += plain;
+    if (at < text.size) append_escape(buffer, text.data[at]);
+  }
+}
+
+/* Quotes, and U+FFFD for what is not UTF-8, so that the document is valid whatever the text. */
 static void append_string(struct buffer *buffer, struct bytes text)
 {
   buffer_append_byte(buffer, '"');
-  size_t at = 0;
-  for (;;) {
-    struct bytes rest = bytes_of(text.size == 0 ? NULL : text.data + at, text.size - at);
-    size_t valid = bytes_utf8_prefix(rest);
-    append_escaped(buffer, bytes_of(rest.data, valid));
-    at += valid;
-    if (at == text.size) break;
-    buffer_append(buffer, bytes_of_text(REPLACEMENT));
-    at++;
+  for (size_t at = 0; at < text.size; at++) {
+    struct bytes rest = bytes_of(text.data + at, text.size - at);
+    rest.size = bytes_utf8_prefix(rest);
+    append_escaped(buffer, rest);
+    at += rest.size;
+    if (at < text.size) buffer_append(buffer, bytes_of_text(REPLACEMENT));
   }
   buffer_append_byte(buffer, '"');
 }
@@ -150,9 +154,10 @@ void json_write_number(struct json_writer *writer, struct bytes number)
   json_write_raw(writer, number);
 }
 
+/* Not by printf: integers are most of what a seat map consists of. */
 static void write_digits(struct json_writer *writer, uint64_t absolute, bool negative)
 {
-  uint8_t text[INTEGER_TEXT_BYTES + 1];
+  uint8_t text[INTEGER_TEXT_BYTES];
   size_t at = sizeof(text);
   do {
     text[--at] = (uint8_t)('0' + absolute % 10);

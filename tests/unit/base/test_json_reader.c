@@ -86,79 +86,78 @@ static void test_valid_documents(void **unused)
     assert_tokens(CASES[i][0], CASES[i][1]);
 }
 
-/* Each with where and why; the position is that of the byte at fault. */
+/* Refused documents, each with where (byte, line, column) and why, after the tokens before it. */
+static const char *const REFUSED[][2] = {
+    {"", "!0 (1, 1): expected a value, found the end of the input"},
+    {"  ", "!2 (1, 3): expected a value, found the end of the input"},
+    {"[", "[!1 (1, 2): expected a value, found the end of the input"},
+    {"{", "{!1 (1, 2): expected a key in double quotes, found the end of the input"},
+    {"]", "!0 (1, 1): expected a value, found ']'"},
+    {"[1,]", "[i1 !3 (1, 4): expected a value, found ']'"},
+    {"[,1]", "[!1 (1, 2): expected a value, found ','"},
+    {"[1,,2]", "[i1 !3 (1, 4): expected a value, found ','"},
+    {"[1 2]", "[i1 !3 (1, 4): expected ',' or ']', found '2'"},
+    {"[1}", "[i1 !2 (1, 3): expected ',' or ']', found '}'"},
+    {"[1:2]", "[i1 !2 (1, 3): expected ',' or ']', found ':'"},
+    {"{\"a\":1,}", "{ka i1 !7 (1, 8): expected a key in double quotes, found '}'"},
+    {"{\"a\"}", "{!4 (1, 5): expected ':' after the key, found '}'"},
+    {"{\"a\":}", "{ka !5 (1, 6): expected a value, found '}'"},
+    {"{\"a\":1 \"b\"}", "{ka i1 !7 (1, 8): expected ',' or '}', found '\"'"},
+    {"{\"a\":1]", "{ka i1 !6 (1, 7): expected ',' or '}', found ']'"},
+    {"{a:1}", "{!1 (1, 2): expected a key in double quotes, found 'a'"},
+    {"{'a':1}", "{!1 (1, 2): expected a key in double quotes, found '''"},
+    {"{1:1}", "{!1 (1, 2): expected a key in double quotes, found '1'"},
+    {"1 2", "i1 !2 (1, 3): expected the end of the document, found '2'"},
+    {"[]]", "[]!2 (1, 3): expected the end of the document, found ']'"},
+    {"{}//", "{}!2 (1, 3): expected the end of the document, found '/'"},
+    {"/**/1", "!0 (1, 1): expected a value, found '/'"},
+    {"tru", "!0 (1, 1): expected a value, found 't'"},
+    {"True", "!0 (1, 1): expected a value, found 'T'"},
+    {"nullx", "N!4 (1, 5): expected the end of the document, found 'x'"},
+    {"NaN", "!0 (1, 1): expected a value, found 'N'"},
+    {"[\n1,\n  ?]", "[i1 !7 (3, 3): expected a value, found '?'"},
+    {"\"abc", "!4 (1, 5): expected '\"' at the end of the string, found the end of the input"},
+    {"\"abc\\", "!5 (1, 6): expected '\"' at the end of the string, found the end of the input"},
+    {"\"abc\\\"", "!6 (1, 7): expected '\"' at the end of the string, found the end of the input"},
+    {"\"a\nb\"", "!2 (1, 3): control character 0x0A in a string, escape it"},
+    {"\"a\\n\tb\"", "!4 (1, 5): control character 0x09 in a string, escape it"},
+    {"\"\\x41\"", "!2 (1, 3): expected one of \"\\/bfnrtu after a backslash, found 'x'"},
+    {"\"\\\xC3\xA9\"", "!2 (1, 3): expected one of \"\\/bfnrtu after a backslash, found byte 0xC3"},
+    {"\"\\U0041\"", "!2 (1, 3): expected one of \"\\/bfnrtu after a backslash, found 'U'"},
+    {"\"\\u00g1\"", "!1 (1, 2): expected four hexadecimal digits after \\u"},
+    {"\"\\u004\"", "!1 (1, 2): expected four hexadecimal digits after \\u"},
+    {"\"\\u 041\"", "!1 (1, 2): expected four hexadecimal digits after \\u"},
+    {"\"\\ud83c\"", "!1 (1, 2): \\uD83C is half of a surrogate pair"},
+    {"\"\\udf2e\"", "!1 (1, 2): \\uDF2E is half of a surrogate pair"},
+    {"\"\\ud83c\\n\"", "!1 (1, 2): \\uD83C is half of a surrogate pair"},
+    {"\"\\ud83c\\ud83c\"", "!1 (1, 2): \\uD83C is half of a surrogate pair"},
+    {"\"\\udf2e\\ud83c\"", "!1 (1, 2): \\uDF2E is half of a surrogate pair"},
+    {"\"x\\ud83c\\u00e9\"", "!2 (1, 3): \\uD83C is half of a surrogate pair"},
+    {"\"\\ud83c\\udf2\"", "!1 (1, 2): \\uD83C is half of a surrogate pair"},
+    {"\"\xC3\xA9\n\"", "!3 (1, 3): control character 0x0A in a string, escape it"},
+    {"\xEF\xBB\xBF{}", "!0 (1, 1): expected a value, found byte 0xEF"},
+    {"\"\xFF\"", "!1 (1, 2): not UTF-8"},
+    {"[\"ok\",\"\xC0\x80\"]", "!7 (1, 8): not UTF-8"},
+    {"\"\xED\xA0\x80\"", "!1 (1, 2): not UTF-8"},
+    {"\"\xE2\x82\"", "!1 (1, 2): not UTF-8"},
+    {"{\"a\":1,\"a\":2}", "{ka i1 !7 (1, 8): key \"a\" twice in one object"},
+    {"{\"a\":1,\"b\":{\"b\":1},\"\\u0061\":2}",
+     "{ka i1 kb {kb i1 }!19 (1, 20): key \"\\u0061\" twice in one object"},
+    {"{\"\":1,\"\":2}", "{k i1 !6 (1, 7): key \"\" twice in one object"},
+};
+
 static void test_refused_documents(void **unused)
 {
   (void)unused;
-  static const char *const CASES[][2] = {
-      {"", "!0 (1, 1): expected a value, found the end of the input"},
-      {"  ", "!2 (1, 3): expected a value, found the end of the input"},
-      {"[", "[!1 (1, 2): expected a value, found the end of the input"},
-      {"{", "{!1 (1, 2): expected a key in double quotes, found the end of the input"},
-      {"]", "!0 (1, 1): expected a value, found ']'"},
-      {"[1,]", "[i1 !3 (1, 4): expected a value, found ']'"},
-      {"[,1]", "[!1 (1, 2): expected a value, found ','"},
-      {"[1,,2]", "[i1 !3 (1, 4): expected a value, found ','"},
-      {"[1 2]", "[i1 !3 (1, 4): expected ',' or ']', found '2'"},
-      {"[1}", "[i1 !2 (1, 3): expected ',' or ']', found '}'"},
-      {"[1:2]", "[i1 !2 (1, 3): expected ',' or ']', found ':'"},
-      {"{\"a\":1,}", "{ka i1 !7 (1, 8): expected a key in double quotes, found '}'"},
-      {"{\"a\"}", "{!4 (1, 5): expected ':' after the key, found '}'"},
-      {"{\"a\":}", "{ka !5 (1, 6): expected a value, found '}'"},
-      {"{\"a\":1 \"b\"}", "{ka i1 !7 (1, 8): expected ',' or '}', found '\"'"},
-      {"{\"a\":1]", "{ka i1 !6 (1, 7): expected ',' or '}', found ']'"},
-      {"{a:1}", "{!1 (1, 2): expected a key in double quotes, found 'a'"},
-      {"{'a':1}", "{!1 (1, 2): expected a key in double quotes, found '''"},
-      {"{1:1}", "{!1 (1, 2): expected a key in double quotes, found '1'"},
-      {"1 2", "i1 !2 (1, 3): expected the end of the document, found '2'"},
-      {"[]]", "[]!2 (1, 3): expected the end of the document, found ']'"},
-      {"{}//", "{}!2 (1, 3): expected the end of the document, found '/'"},
-      {"/**/1", "!0 (1, 1): expected a value, found '/'"},
-      {"tru", "!0 (1, 1): expected a value, found 't'"},
-      {"True", "!0 (1, 1): expected a value, found 'T'"},
-      {"nullx", "N!4 (1, 5): expected the end of the document, found 'x'"},
-      {"NaN", "!0 (1, 1): expected a value, found 'N'"},
-      {"[\n1,\n  ?]", "[i1 !7 (3, 3): expected a value, found '?'"},
-      {"\"abc", "!4 (1, 5): expected '\"' at the end of the string, found the end of the input"},
-      {"\"abc\\", "!5 (1, 6): expected '\"' at the end of the string, found the end of the input"},
-      {"\"abc\\\"",
-       "!6 (1, 7): expected '\"' at the end of the string, found the end of the input"},
-      {"\"a\nb\"", "!2 (1, 3): control character 0x0A in a string, escape it"},
-      {"\"a\\n\tb\"", "!4 (1, 5): control character 0x09 in a string, escape it"},
-      {"\"\\x41\"", "!2 (1, 3): expected one of \"\\/bfnrtu after a backslash, found 'x'"},
-      {"\"\\\xC3\xA9\"",
-       "!2 (1, 3): expected one of \"\\/bfnrtu after a backslash, found byte 0xC3"},
-      {"\"\\U0041\"", "!2 (1, 3): expected one of \"\\/bfnrtu after a backslash, found 'U'"},
-      {"\"\\u00g1\"", "!1 (1, 2): expected four hexadecimal digits after \\u"},
-      {"\"\\u004\"", "!1 (1, 2): expected four hexadecimal digits after \\u"},
-      {"\"\\u 041\"", "!1 (1, 2): expected four hexadecimal digits after \\u"},
-      {"\"\\ud83c\"", "!1 (1, 2): \\uD83C is half of a surrogate pair"},
-      {"\"\\udf2e\"", "!1 (1, 2): \\uDF2E is half of a surrogate pair"},
-      {"\"\\ud83c\\n\"", "!1 (1, 2): \\uD83C is half of a surrogate pair"},
-      {"\"\\ud83c\\ud83c\"", "!1 (1, 2): \\uD83C is half of a surrogate pair"},
-      {"\"\\udf2e\\ud83c\"", "!1 (1, 2): \\uDF2E is half of a surrogate pair"},
-      {"\"x\\ud83c\\u00e9\"", "!2 (1, 3): \\uD83C is half of a surrogate pair"},
-      {"\"\\ud83c\\udf2\"", "!1 (1, 2): \\uD83C is half of a surrogate pair"},
-      {"\"\xC3\xA9\n\"", "!3 (1, 3): control character 0x0A in a string, escape it"},
-      {"\xEF\xBB\xBF{}", "!0 (1, 1): expected a value, found byte 0xEF"},
-      {"\"\xFF\"", "!1 (1, 2): not UTF-8"},
-      {"[\"ok\",\"\xC0\x80\"]", "!7 (1, 8): not UTF-8"},
-      {"\"\xED\xA0\x80\"", "!1 (1, 2): not UTF-8"},
-      {"\"\xE2\x82\"", "!1 (1, 2): not UTF-8"},
-      {"{\"a\":1,\"a\":2}", "{ka i1 !7 (1, 8): key \"a\" twice in one object"},
-      {"{\"a\":1,\"b\":{\"b\":1},\"\\u0061\":2}",
-       "{ka i1 kb {kb i1 }!19 (1, 20): key \"\\u0061\" twice in one object"},
-      {"{\"\":1,\"\":2}", "{k i1 !6 (1, 7): key \"\" twice in one object"},
-  };
-  for (size_t i = 0; i < sizeof(CASES) / sizeof(CASES[0]); i++) {
+  for (size_t i = 0; i < sizeof(REFUSED) / sizeof(REFUSED[0]); i++) {
     char expected[600];
-    const char *mark = strchr(CASES[i][1], '!');
+    const char *mark = strchr(REFUSED[i][1], '!');
     unsigned offset, line, column;
     int used;
     assert_int_equal(sscanf(mark, "!%u (%u, %u)%n", &offset, &line, &column, &used), 3);
     sprintf(expected, "%.*s!invalid JSON at byte %u (line %u, column %u)%s",
-            (int)(mark - CASES[i][1]), CASES[i][1], offset, line, column, mark + used);
-    assert_tokens(CASES[i][0], expected);
+            (int)(mark - REFUSED[i][1]), REFUSED[i][1], offset, line, column, mark + used);
+    assert_tokens(REFUSED[i][0], expected);
   }
 }
 
