@@ -2,16 +2,21 @@
  * An ordered collection: a B+tree of pointers, for the items of one partition and for index
  * partitions.
  *
- *     node:   shared prefix length | count | heads[]: 8 key bytes after the prefix, big-endian
- *             | entries[] (leaf) or children[] (inner) | leaf: previous, next
+ *     leaf:   shared prefix length | count | heads[] | entries[] | previous, next
+ *     inner:  shared prefix length | count | heads[] | first entry of each child[] | children[]
+ *             a head: the 8 key bytes after the prefix, big-endian
  *
- * Entries are ordered by key bytes (memcmp order), ties by the caller's tie function; no two entries
- * may be equal in both. Keys live in what the entries point to and are read through the
- * order's key function; heads keep most comparisons inside the node, also when all keys start with the
- * same text ("TICKET#2026-..."). All operations are O(log n). Engine thread only.
+ * Entries are ordered by key bytes (memcmp order), ties by the caller's tie function; no two
+ * entries may be equal in both. Keys live in what the entries point to and are read through the
+ * order's key function, so an entry must stay readable until it is removed or replaced; heads keep
+ * most comparisons inside the node, also when all keys start with the same text
+ * ("TICKET#2026-..."). All operations are O(log n) but tree_clear and tree_assert. Engine thread
+ * only.
  *
  * Nodes come from a heap (TREE_NODE_BYTES each). An insert allocates at most TREE_NODES_PER_INSERT
- * nodes; after heap_reserve(heap, TREE_NODE_BYTES, TREE_NODES_PER_INSERT) it cannot fail.
+ * nodes; after heap_reserve(heap, TREE_NODE_BYTES, TREE_NODES_PER_INSERT) it cannot fail. Keys
+ * that arrive in ascending order leave full nodes; removes merge a node that is less than a third
+ * (inner: half) full with a neighbour, or even the two out.
  */
 #ifndef TACOS_STORE_TREE_H
 #define TACOS_STORE_TREE_H
@@ -20,9 +25,8 @@
 #include "store/heap.h"
 
 enum {
-  TREE_NODE_BYTES = 1024,
-  TREE_NODES_PER_INSERT =
-      10, /* height of a tree of 2^32 entries with half-full nodes, and a root */
+  TREE_NODE_BYTES = 512,      /* a small partition costs one node; 1024 is no faster to search */
+  TREE_NODES_PER_INSERT = 10, /* one per level of the highest tree of 2^32 entries (tree.c) */
   TREE_KEY_SCRATCH_BYTES = 32,
 };
 
@@ -46,7 +50,7 @@ struct tree_order {
 /* A place between entries: after every entry for which compare gives > 0 or key is greater. */
 struct tree_probe {
   struct bytes key;
-  /* Order of the probe against an entry with an equal key; NULL: the probe is before all of them. */
+  /* Order of the probe against an entry with an equal key; NULL: it is before all of them. */
   int (*tie)(const struct tree_probe *probe, const void *entry);
   const void *context;
 };
@@ -54,7 +58,7 @@ struct tree_probe {
 /* A ready-made tie for tree_probe: the probe is after all entries with an equal key. */
 int tree_probe_after(const struct tree_probe *probe, const void *entry);
 
-/* Where an iteration stands; any change of the tree makes it invalid. leaf is NULL at either end. */
+/* Where an iteration stands; any change of the tree makes it invalid. leaf: NULL at either end. */
 struct tree_cursor {
   const struct tree_node *leaf;
   uint32_t position;

@@ -224,6 +224,25 @@ static void test_splits_several_levels_at_once(void **state)
   fixture_close(&fixture);
 }
 
+/* A directory of 2 MiB, which is mapped instead of allocated. */
+static void test_large_directory(void **state)
+{
+  (void)state;
+  enum { COUNT = 1 << 18, CROWD = 300 };
+  static uint8_t entries[COUNT + CROWD];
+  struct fixture fixture;
+  fixture_open(&fixture);
+  for (uint64_t i = 0; i < COUNT; i++) put(&fixture, mix(i), &entries[i]);
+  assert_true(fixture.index.depth < 14);
+  for (uint64_t i = 0; i < CROWD; i++) put(&fixture, mix(i) >> 17, &entries[COUNT + i]);
+  assert_int_equal(fixture.index.depth, 18);
+  for (uint64_t i = 0; i < COUNT; i += 101)
+    assert_ptr_equal(index_find(&fixture.index, mix(i))->entry, &entries[i]);
+  for (uint64_t i = 0; i < CROWD; i++)
+    assert_ptr_equal(index_find(&fixture.index, mix(i) >> 17)->entry, &entries[COUNT + i]);
+  fixture_close(&fixture);
+}
+
 static void test_removed_pages_are_given_back(void **state)
 {
   (void)state;
@@ -478,6 +497,7 @@ int main(void)
       cmocka_unit_test(test_refuses_more_equal_hashes_than_a_page_holds),
       cmocka_unit_test(test_refuses_crowded_range),
       cmocka_unit_test(test_splits_several_levels_at_once),
+      cmocka_unit_test(test_large_directory),
       cmocka_unit_test(test_removed_pages_are_given_back),
       cmocka_unit_test(test_prepared_inserts_need_no_memory),
       cmocka_unit_test(test_random_operations_match_model),
