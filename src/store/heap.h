@@ -3,8 +3,11 @@
  *
  * One heap per store, used by the engine thread only. A block is freed with the size it was
  * allocated with and goes to its class's free list; regions go back only with heap_free_all. Small
- * classes are at most 1/8 apart, so a block wastes less than 12.5 %; blocks above
- * HEAP_SMALL_MAX come from memory_alloc one by one.
+ * classes are at most 1/8 apart (in steps of 8 bytes up to 128), so a block of 64 bytes or more
+ * wastes less than 12.5 %; blocks above HEAP_SMALL_MAX come from memory_alloc one by one.
+ *
+ * Only carving a new block counts as an allocation that a test can make fail (memory.h): one that
+ * takes a freed or reserved block never fails.
  */
 #ifndef TACOS_STORE_HEAP_H
 #define TACOS_STORE_HEAP_H
@@ -22,10 +25,9 @@ struct heap_free_block {
 
 struct heap {
   struct memory *memory;
-  size_t
-      region_bytes; /* size of a mapped region: a multiple of 2 MiB for huge pages, less in tests */
-  void *regions;    /* newest region, linked through its first word */
-  uint8_t *next;    /* uncarved rest of the newest region */
+  size_t region_bytes; /* of a mapped region: a multiple of 2 MiB for huge pages, less in tests */
+  void *regions;       /* newest region, linked through its first word */
+  uint8_t *next;       /* uncarved rest of the newest region */
   uint8_t *end;
   size_t in_use; /* bytes handed out, as asked for */
   size_t mapped; /* bytes of all regions */
@@ -33,6 +35,7 @@ struct heap {
   uint32_t free_counts[HEAP_CLASSES];
 };
 
+/* region_bytes: whole pages of 4 KiB, more than HEAP_SMALL_MAX. */
 void heap_init(struct heap *heap, struct memory *memory, size_t region_bytes);
 
 /* Gives every region back; blocks above HEAP_SMALL_MAX must have been freed before. */
@@ -43,8 +46,10 @@ void *heap_alloc(struct heap *heap, size_t size);
 void heap_free(struct heap *heap, void *block, size_t size);
 
 /*
- * Makes sure that the next `count` allocations of exactly `size` (at most HEAP_SMALL_MAX) cannot fail. A
- * commit reserves before its point of no return. False: no memory, and nothing changed.
+ * Makes sure that the next `count` allocations of exactly `size` (at most HEAP_SMALL_MAX) cannot
+ * fail, whatever is allocated in other classes between. A commit reserves before its point of no
+ * return; reserving one size twice gives the larger count, not the sum, and sizes of one class
+ * share their blocks. False: no memory; blocks found so far stay free for later.
  */
 bool heap_reserve(struct heap *heap, size_t size, uint32_t count);
 
