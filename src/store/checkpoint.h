@@ -2,8 +2,8 @@
  * Checkpoints: when a snapshot is taken, what is in it, and which old files may go.
  *
  * A snapshot is written in slices between transactions, so it is fuzzy: items change while it is
- * written. It holds every item as it was at some moment between its begin and its end; replaying the log
- * from its begin on over it gives the exact state (record.h).
+ * written. It holds every item as it was at some moment between its begin and its end; replaying
+ * the log from its begin on over it gives the exact state (record.h).
  *
  *     snapshot record         payload
  *     CHECKPOINT_HEAD         u32 next table id | i64 time of the newest record      first
@@ -13,8 +13,8 @@
  *
  *     IDLE -> TABLES -> ITEMS -> TOKENS -> SYNC -> FILE -> RETIRE -> IDLE
  *
- * SYNC waits until the log is durable up to the newest change the snapshot may hold: a snapshot must
- * never know of a transaction that a crash takes back.
+ * SYNC waits until the log is durable up to the newest change the snapshot may hold: a snapshot
+ * must never know of a transaction that a crash takes back.
  */
 #ifndef TACOS_STORE_CHECKPOINT_H
 #define TACOS_STORE_CHECKPOINT_H
@@ -57,13 +57,16 @@ struct checkpoint {
 
 struct store;
 
-/* One slice; true while there is more to do now. Begins a snapshot by itself when enough was logged. */
+/*
+ * One slice; true while there is more to do now. Begins a snapshot by itself when enough was
+ * logged.
+ */
 bool checkpoint_tick(struct store *store);
 
 /*
- * Loads the newest usable snapshot: *sequence is where replay starts after, 0 without one. A damaged one
- * is reported and an older one taken when the log still reaches back to it. *needed is the sequence that
- * the log must reach for the state to be whole.
+ * Loads the newest usable snapshot: *sequence is where replay starts after, 0 without one. A
+ * damaged one is reported and an older one taken when the log still reaches back to it. *needed is
+ * the sequence that the log must reach for the state to be whole.
  */
 bool checkpoint_load(struct store *store, uint64_t *sequence, uint64_t *needed,
                      struct error *error);

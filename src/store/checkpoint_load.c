@@ -141,8 +141,8 @@ bool checkpoint_survey(struct store *store, struct error *error)
 
 /*
  * Snapshots that may go: of those older than the newest two, all before the newest one that ended
- * before the window of history began (a restore to the window's begin starts from it), and inside the
- * window those less than 1/64 of it after the one kept before.
+ * before the window of history began (a restore to the window's begin starts from it), and inside
+ * the window those less than 1/64 of it after the one kept before.
  */
 static bool may_go(struct store *store, const struct store_file_list *list, size_t position,
                    int64_t window_ms, int64_t *kept_ms)

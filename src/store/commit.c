@@ -44,7 +44,9 @@ static struct bytes value_slice(struct value value)
   return bytes_of(value.data, value.size);
 }
 
-/* The bytes a deletion's part carries: the key map, written behind the old item's own key values. */
+/*
+ * The bytes a deletion's part carries: the key map, written behind the old item's own key values.
+ */
 static bool delete_key(struct store *store, const struct commit_item *item, struct bytes *key)
 {
   struct buffer buffer;

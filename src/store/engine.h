@@ -1,11 +1,11 @@
 /*
  * The inside of a store, shared by the files of this room that make it up:
  *
- *     open.c       open, recover, close          tables.c    create, change, drop tables and indexes
- *     commit.c     the one path to the log       write.c     conditions, updates, transactions
- *     read.c       get, batch, transactional get query.c     query and scan
- *     apply.c      log records into state        stream.c    change streams
- *     jobs.c       store_tick and its jobs       checkpoint.c  snapshots    restore.c  time travel
+ *     open.c     open, recover, close           tables.c      create, change, drop
+ *     commit.c   the one path to the log        write.c       conditions, updates, transactions
+ *     read.c     get, batch, transactional      query.c, scan.c, page.c
+ *     apply.c    log records into state         stream.c      change streams
+ *     jobs.c     store_tick: TTL, index fills   checkpoint*.c snapshots    restore.c time travel
  *
  * Invariants
  *   E1  State changes only in commit_apply and in replay, always after (or from) a log record.

@@ -2,8 +2,8 @@
  * Who a store is: the file `identity` in its directory, made when the store is and never changed.
  *
  * It is one block (store_file.h): the store's id, which every log segment and snapshot repeats, the
- * time it was made, and a salt that seeds the hash indexes, so that strangers cannot choose keys that
- * collide.
+ * time it was made, and a salt that seeds the hash indexes, so that strangers cannot choose keys
+ * that collide.
  */
 #ifndef TACOS_STORE_IDENTITY_H
 #define TACOS_STORE_IDENTITY_H
@@ -17,8 +17,8 @@ struct identity {
 };
 
 /*
- * Reads the identity of the store in `directory`. ERROR_NOT_FOUND when there is none, ERROR_CORRUPT and
- * ERROR_UNSUPPORTED naming the file.
+ * Reads the identity of the store in `directory`. ERROR_NOT_FOUND when there is none, ERROR_CORRUPT
+ * and ERROR_UNSUPPORTED naming the file.
  */
 bool identity_read(struct world *world, const char *directory, struct identity *identity,
                    struct error *error);

@@ -1,15 +1,15 @@
 /*
- * A keyspace: the items of a table in the order of one key schema. A table has a primary keyspace and
- * one for each secondary index; all of them point to the same items.
+ * A keyspace: the items of a table in the order of one key schema. A table has a primary keyspace
+ * and one for each secondary index; all of them point to the same items.
  *
  *     hash(partition key) --index--> item                    a partition with one item
  *                               \--> collection --tree--> items in sort-key order
  *
- * In a secondary keyspace several items may have equal keys; their primary keys order them. Items that
- * lack a key attribute, or have one of another type, are not in it (a sparse index).
+ * In a secondary keyspace several items may have equal keys; their primary keys order them. Items
+ * that lack a key attribute, or have one of another type, are not in it (a sparse index).
  *
- * Changes come in two halves: prepare (may fail, changes nothing) and insert, remove, replace (cannot
- * fail). Items are owned by the table (table.h); keyspaces only point. Engine thread only.
+ * Changes come in two halves: prepare (may fail, changes nothing) and insert, remove, replace
+ * (cannot fail). Items are owned by the table (table.h); keyspaces only point. Engine thread only.
  */
 #ifndef TACOS_STORE_KEYSPACE_H
 #define TACOS_STORE_KEYSPACE_H
@@ -70,8 +70,8 @@ uint64_t keyspace_hash(const struct keyspace *keyspace, struct value partition);
 struct bytes keyspace_sort_bytes(struct value sort, uint8_t scratch[TREE_KEY_SCRATCH_BYTES]);
 
 /*
- * Heap to reserve for `inserts` inserts into any keyspaces of one heap: call it after all item blocks
- * were allocated and before the point of no return.
+ * Heap to reserve for `inserts` inserts into any keyspaces of one heap: call it after all item
+ * blocks were allocated and before the point of no return.
  */
 bool keyspace_reserve(struct heap *heap, uint32_t inserts);
 
@@ -111,14 +111,15 @@ struct keyspace_group {
 struct keyspace_group keyspace_group(const struct keyspace *keyspace, const void *entry);
 
 /*
- * Order of two places inside one partition: by sort key, then, in a secondary keyspace, by primary key.
- * `map` is an item or any map with the key attributes.
+ * Order of two places inside one partition: by sort key, then, in a secondary keyspace, by primary
+ * key. `map` is an item or any map with the key attributes.
  */
 int keyspace_compare(const struct keyspace *keyspace, struct value map, const struct item *item);
 
 /*
- * A walk over a whole keyspace in slices, in the order (hash, partition key, sort key, primary key),
- * while it changes: an item that is there all the time is met exactly once, also when replaced.
+ * A walk over a whole keyspace in slices, in the order (hash, partition key, sort key, primary
+ * key), while it changes: an item that is there all the time is met exactly once, also when
+ * replaced.
  */
 struct keyspace_walk {
   uint64_t hash;       /* go on at this hash */
@@ -137,8 +138,8 @@ bool keyspace_walk_after(struct keyspace_walk *walk, const struct keyspace *keys
                          struct value place);
 
 /*
- * Up to `capacity` next items. *done is true at the end. False when there is no memory to remember the
- * place; the walk stands where it stood.
+ * Up to `capacity` next items. *done is true at the end. False when there is no memory to remember
+ * the place; the walk stands where it stood.
  */
 bool keyspace_walk_next(struct keyspace_walk *walk, const struct keyspace *keyspace,
                         struct item **items, size_t capacity, size_t *count, bool *done);
@@ -151,8 +152,8 @@ bool keyspace_write_place(const struct keyspace *keyspace, struct value item, st
 typedef void keyspace_release(void *context, struct item *item);
 
 /*
- * Empties a keyspace that is no longer used otherwise, at most *budget items now; true when it is empty.
- * *from is where to go on, 0 at first. `release` (may be NULL) receives each item.
+ * Empties a keyspace that is no longer used otherwise, at most *budget items now; true when it is
+ * empty. *from is where to go on, 0 at first. `release` (may be NULL) receives each item.
  */
 bool keyspace_drain(struct keyspace *keyspace, uint64_t *from, keyspace_release *release,
                     void *context, size_t *budget);

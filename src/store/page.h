@@ -21,7 +21,9 @@ struct page_builder {
   bool full;
 };
 
-/* The keyspace a query names: STORE_VALIDATION for an unknown or unfinished index, STORE_NOT_FOUND. */
+/*
+ * The keyspace a query names: STORE_VALIDATION for an unknown or unfinished index, STORE_NOT_FOUND.
+ */
 enum store_status page_keyspace(const struct store_query *query, const struct keyspace **keyspace,
                                 struct error *error);
 

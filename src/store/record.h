@@ -3,12 +3,13 @@
  *
  *     type                  payload
  *     RECORD_TRANSACTION    parts, one after the other
- *     RECORD_TABLE          a table's definition as it is from now on (table_encode): new or changed
- *     RECORD_TABLE_DELETE   u32 table id
+ *     RECORD_TABLE          a table's definition as it is from now on (table_encode): new or
+ *     changed RECORD_TABLE_DELETE   u32 table id
  *
- *     part := u8 kind | u8 flags | u16 0 | u32 table id | u32 image size | u32 old size | image | old
- *       PART_PUT      image: the whole new item; old: the old item where the table's stream wants it
- *       PART_DELETE   image: the key map; old as above
+ *     part := u8 kind | u8 flags | u16 0 | u32 table id | u32 image size | u32 old size | image |
+ *     old
+ *       PART_PUT      image: the whole new item; old: the old item where the table's stream wants
+ *       it PART_DELETE   image: the key map; old as above
  *       PART_TOKEN    image: the client request token; old: u64 request hash; table id 0
  *
  * Parts carry whole items, so replaying a record over a state that already has it, or has something
@@ -58,8 +59,8 @@ static inline size_t part_size(size_t image_size, size_t old_size)
 uint8_t *part_write(uint8_t *to, const struct part *part);
 
 /*
- * Takes the next part off `payload`. False at its end, and for a malformed one, which leaves *malformed
- * true. Checksums vouch for the images; they are not validated again.
+ * Takes the next part off `payload`. False at its end, and for a malformed one, which leaves
+ * *malformed true. Checksums vouch for the images; they are not validated again.
  */
 bool part_read(struct bytes *payload, struct part *part, bool *malformed);
 

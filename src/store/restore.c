@@ -20,7 +20,9 @@ bool store_restore_busy(const struct store *store)
   return store->restore.phase != RESTORE_IDLE;
 }
 
-/* The newest undamaged snapshot that ended at or before the moment; NULL: the log from its start. */
+/*
+ * The newest undamaged snapshot that ended at or before the moment; NULL: the log from its start.
+ */
 static struct snapshot_reader *open_snapshot(struct store *store, int64_t at_ms,
                                              struct error *error)
 {
@@ -59,7 +61,9 @@ static void fail(struct store *store, const char *message)
   struct error error;
   store_report(store, "restore of table '%.*s' given up: %s", BYTES_FORMAT(target->name), message);
   restore_free(store);
-  /* Should even the deletion find no room, the table stays CREATING until the next start drops it. */
+  /*
+   * Should even the deletion find no room, the table stays CREATING until the next start drops it.
+   */
   if (tables_delete(store, target, &error) != STORE_OK)
     store_report(store, "the half-restored table stays until the next start: %s", error.message);
 }

@@ -1,13 +1,13 @@
 /*
- * Time travel of one table: a new table with the items another had at a moment of the past, while the
- * store runs.
+ * Time travel of one table: a new table with the items another had at a moment of the past, while
+ * the store runs.
  *
  *     IDLE -> SNAPSHOT -> LOG -> COPY -> IDLE
  *
- * SNAPSHOT and LOG build the state in a shadow table that nobody sees, from the newest snapshot that ended
- * before the moment and the log after it; COPY writes its items into the new table, logged like any
- * others, in slices between transactions. A restore that the process's end interrupts is undone at the
- * next start: the half-filled table is dropped.
+ * SNAPSHOT and LOG build the state in a shadow table that nobody sees, from the newest snapshot
+ * that ended before the moment and the log after it; COPY writes its items into the new table,
+ * logged like any others, in slices between transactions. A restore that the process's end
+ * interrupts is undone at the next start: the half-filled table is dropped.
  */
 #ifndef TACOS_STORE_RESTORE_H
 #define TACOS_STORE_RESTORE_H

@@ -4,7 +4,9 @@
 
 enum { SCAN_CHUNK_ITEMS = 256 };
 
-/* The hashes of one of `count` segments, both inclusive: together they are all hashes, each once. */
+/*
+ * The hashes of one of `count` segments, both inclusive: together they are all hashes, each once.
+ */
 static void segment_range(uint32_t segment, uint32_t count, uint64_t *first, uint64_t *last)
 {
   unsigned __int128 all = (unsigned __int128)1 << 64;

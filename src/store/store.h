@@ -1,10 +1,11 @@
 /*
- * The store: tables of items with DynamoDB's data model and transactions, in memory, durable through
- * one write-ahead log.
+ * The store: tables of items with DynamoDB's data model and transactions, in memory, durable
+ * through one write-ahead log.
  *
- *     caller -> validate, find, test conditions, build new images      (may refuse; nothing changed)
- *            -> reserve log space, memory, tree nodes                  (may refuse; nothing changed)
- *            == the point of no return ==
+ *     caller -> validate, find, test conditions, build new images      (may refuse; nothing
+ *     changed)
+ *            -> reserve log space, memory, tree nodes                  (may refuse; nothing
+ *            changed) == the point of no return ==
  *            -> redo record into the log buffer, items and indexes swapped
  *            -> store_flush: log thread writes and syncs a frame       (group commit)
  *            -> store_durable() >= result.sequence: now the reply may leave
@@ -13,8 +14,8 @@
  * the file thread run inside log.c and snapshot.c and touch none of it.
  *
  * Memory: a `struct value` handed out by a read points into the store and is valid until the next
- * write or store_tick; results built for the caller live in the caller's arena. Arguments are borrowed for
- * the call.
+ * write or store_tick; results built for the caller live in the caller's arena. Arguments are
+ * borrowed for the call.
  *
  * A read must also wait: it may have seen what is not yet durable. Every result carries the
  * sequence to wait for.
@@ -62,19 +63,22 @@ struct store_options {
   bool threads;           /* log and file threads; false: the owner calls store_step */
   void (*notify)(void *context); /* log thread, after each sync; may be NULL */
   void *notify_context;
-  /* A line for the operator (a damaged snapshot skipped, a tail cut, a snapshot failed). May be NULL. */
+  /*
+   * A line for the operator (a damaged snapshot skipped, a tail cut, a snapshot failed). May be
+   * NULL.
+   */
   void (*report)(void *context, const char *message);
   void *report_context;
 };
 
 #define STORE_REGION_BYTES       ((size_t)2 << 20)        /* 2 MiB: one huge page */
-#define STORE_HISTORY_MS         ((int64_t)35 * 86400000) /* 35 days, as DynamoDB's recovery window */
+#define STORE_HISTORY_MS         ((int64_t)35 * 86400000) /* 35 days, as DynamoDB's window */
 #define STORE_SNAPSHOT_LOG_BYTES ((uint64_t)256 << 20) /* and at least the last snapshot's size */
 
 /*
- * Opens or creates the store in a directory and recovers it. NULL with *error: ERROR_LOCKED (another
- * process has it), ERROR_KEY, ERROR_CORRUPT (file and offset), ERROR_UNSUPPORTED (format of a newer
- * build), ERROR_IO, ERROR_NO_SPACE, ERROR_NO_MEMORY.
+ * Opens or creates the store in a directory and recovers it. NULL with *error: ERROR_LOCKED
+ * (another process has it), ERROR_KEY, ERROR_CORRUPT (file and offset), ERROR_UNSUPPORTED (format
+ * of a newer build), ERROR_IO, ERROR_NO_SPACE, ERROR_NO_MEMORY.
  */
 struct store *store_open(struct world *world, const struct store_options *options,
                          struct error *error);
@@ -94,8 +98,8 @@ bool store_sync(struct store *store, struct error *error);
 
 /*
  * Background work between transactions, in slices of bounded length: snapshot, TTL, index backfill,
- * table restore, freeing of dropped tables. Call once per turn of the loop; returns true while there
- * is more to do now.
+ * table restore, freeing of dropped tables. Call once per turn of the loop; returns true while
+ * there is more to do now.
  */
 bool store_tick(struct store *store);
 
@@ -247,7 +251,9 @@ struct store_reason {
   struct value item;   /* the old item when asked for, in the arena */
 };
 
-/* A client request token: the same token with the same request within 10 minutes changes nothing. */
+/*
+ * A client request token: the same token with the same request within 10 minutes changes nothing.
+ */
 struct store_token {
   struct bytes text;     /* 1-36 characters; empty: no token */
   uint64_t request_hash; /* of what the request means; the same for the same request */
@@ -265,8 +271,8 @@ enum store_status store_transact_write(struct store *store, const struct store_a
                                        struct store_transact_result *result, struct error *error);
 
 /*
- * Up to BATCH_WRITE_MAX puts and deletes (no conditions), each on its own. Stops at the first that the
- * store cannot take now; *done says how many were written (the rest is "unprocessed").
+ * Up to BATCH_WRITE_MAX puts and deletes (no conditions), each on its own. Stops at the first that
+ * the store cannot take now; *done says how many were written (the rest is "unprocessed").
  */
 enum store_status store_batch_write(struct store *store, const struct store_action *actions,
                                     size_t count, struct arena *arena, size_t *done,
@@ -275,8 +281,8 @@ enum store_status store_batch_write(struct store *store, const struct store_acti
 /* ---- reading ---- */
 
 /*
- * The fast path: the item with these key values, or VALUE_NONE. sort is VALUE_NONE for a table without
- * sort key. Types are not checked: a value of the wrong type is simply not found.
+ * The fast path: the item with these key values, or VALUE_NONE. sort is VALUE_NONE for a table
+ * without sort key. Types are not checked: a value of the wrong type is simply not found.
  */
 struct value store_find(const struct table *table, struct value partition, struct value sort);
 
@@ -290,7 +296,10 @@ struct store_get {
 enum store_status store_get(struct store *store, const struct store_get *get, struct arena *arena,
                             struct value *item, uint64_t *sequence, struct error *error);
 
-/* Up to BATCH_GET_MAX different keys; items[i] answers gets[i]. Past BATCH_GET_SIZE_MAX bytes: *done < count. */
+/*
+ * Up to BATCH_GET_MAX different keys; items[i] answers gets[i]. Past BATCH_GET_SIZE_MAX bytes:
+ * *done < count.
+ */
 enum store_status store_batch_get(struct store *store, const struct store_get *gets, size_t count,
                                   struct arena *arena, struct value *items, size_t *done,
                                   uint64_t *sequence, struct error *error);
@@ -347,9 +356,9 @@ struct stream_record {
 struct stream;
 
 /*
- * Reads the durable changes of a table with a stream from a position on: `after` 0 is the beginning of
- * the stream (or 24 h ago, whichever is later), otherwise the sequence of the last transaction that was
- * read whole. Close it before the store.
+ * Reads the durable changes of a table with a stream from a position on: `after` 0 is the beginning
+ * of the stream (or 24 h ago, whichever is later), otherwise the sequence of the last transaction
+ * that was read whole. Close it before the store.
  */
 struct stream *store_stream_open(struct store *store, const struct table *table, uint64_t after,
                                  struct error *error);
@@ -367,10 +376,10 @@ void store_stream_close(struct stream *stream);
 void store_restore_window(const struct store *store, int64_t *earliest_ms, int64_t *latest_ms);
 
 /*
- * Starts to make a new table with the items that `source` had at the end of the millisecond `at_ms`.
- * store_tick carries it on; the new table is TABLE_CREATING until all is there and durable. Keys and
- * indexes are the source's of today; TTL, stream and deletion protection are off, as in DynamoDB. One
- * restore at a time (STORE_LIMIT).
+ * Starts to make a new table with the items that `source` had at the end of the millisecond
+ * `at_ms`. store_tick carries it on; the new table is TABLE_CREATING until all is there and
+ * durable. Keys and indexes are the source's of today; TTL, stream and deletion protection are off,
+ * as in DynamoDB. One restore at a time (STORE_LIMIT).
  */
 enum store_status store_table_restore(struct store *store, const struct table *source,
                                       int64_t at_ms, struct bytes name, struct table **table,

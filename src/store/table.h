@@ -1,8 +1,8 @@
 /*
  * One table: its definition, its items and their keyspaces.
  *
- * A table owns its items. A change of one item is prepared (may fail, changes nothing), then applied (cannot
- * fail); log replay goes through the same two halves. Engine thread only.
+ * A table owns its items. A change of one item is prepared (may fail, changes nothing), then
+ * applied (cannot fail); log replay goes through the same two halves. Engine thread only.
  */
 #ifndef TACOS_STORE_TABLE_H
 #define TACOS_STORE_TABLE_H
@@ -24,14 +24,13 @@ struct table_index {
 struct table {
   struct table *next_dropped; /* in the store's list of tables being freed */
   uint64_t drain_from;
-  struct arena arena;         /* owns name and key names */
+  struct arena arena; /* owns name and key names */
   struct memory *memory;
   struct heap *heap;
   uint64_t hash_seed;
   uint32_t id;
   enum table_state state;
-  bool
-      restoring; /* CREATING because a restore fills it: dropped if the process stops before the end */
+  bool restoring; /* a restore fills it: dropped if the process stops before the end */
   bool deletion_protection;
   enum table_stream stream;
   int64_t created_ms;
@@ -97,7 +96,9 @@ static inline struct bytes table_ttl(const struct table *table)
 /* A key map must hold exactly the key attributes, of their types, not empty, not too long. */
 bool table_check_key(const struct table *table, struct value key, struct error *error);
 
-/* Only that no key attribute is an empty string or binary: what a transaction refuses as a whole. */
+/*
+ * Only that no key attribute is an empty string or binary: what a transaction refuses as a whole.
+ */
 bool table_check_key_filled(const struct table *table, struct value map, struct error *error);
 
 /* Whether two maps with key attributes name the same item. */

@@ -1,7 +1,7 @@
 /*
- * Client request tokens of the last ten minutes (TRANSACTION_TOKEN_MS): a transaction whose token is
- * remembered changes nothing. Tokens are logged with their transaction and kept in the snapshot, so a
- * restart forgets none. Engine thread only.
+ * Client request tokens of the last ten minutes (TRANSACTION_TOKEN_MS): a transaction whose token
+ * is remembered changes nothing. Tokens are logged with their transaction and kept in the snapshot,
+ * so a restart forgets none. Engine thread only.
  */
 #ifndef TACOS_STORE_TOKENS_H
 #define TACOS_STORE_TOKENS_H
@@ -37,7 +37,9 @@ void tokens_clear(struct tokens *tokens);
 /* The token if it is remembered at `now_ms`, or NULL. */
 const struct token *tokens_find(const struct tokens *tokens, struct bytes text, int64_t now_ms);
 
-/* A block for a token and room in the index for it; NULL: no memory. Give it to tokens_add or back. */
+/*
+ * A block for a token and room in the index for it; NULL: no memory. Give it to tokens_add or back.
+ */
 struct token *tokens_prepare(struct tokens *tokens, struct store_token token);
 void tokens_discard(struct tokens *tokens, struct token *token);
 
