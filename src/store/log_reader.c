@@ -254,10 +254,35 @@ static bool scan_for_header(struct log_reader *reader, bool *any, uint64_t *foun
   }
 }
 
-/* L6: cuts the last segment after its last valid frame. */
+/*
+ * Writes the last frame again as it stands, unless it is a confirming one. After a sync that failed
+ * the page cache shows what the disk may not have, and a further sync would succeed without
+ * writing it.
+ */
+static bool rewrite_last_frame(struct log_reader *reader, struct error *error)
+{
+  struct world *world = reader->world;
+  if (reader->position == STORE_FILE_BLOCK_BYTES || reader->records.size == 0) return true;
+  size_t extent = (size_t)(reader->position - reader->frame_position);
+  CHECK_THAT(extent, <=, reader->window_capacity);
+  reader->window_size = 0;
+  int64_t result = world->operations->file_read(world, reader->file, reader->window, extent,
+                                                reader->frame_position);
+  if (result == (int64_t)extent)
+    result = world->operations->file_write(world, reader->file, reader->window, extent,
+                                           reader->frame_position);
+  else if (result >= 0)
+    result = -EIO;
+  if (result == 0) return true;
+  return error_set_errno(error, (int)-result, "cannot secure %s at offset %" PRIu64, reader->path,
+                         reader->frame_position);
+}
+
+/* L6: makes the last frame durable and cuts the last segment after it. */
 static bool cut_tail(struct log_reader *reader, struct error *error)
 {
   struct world *world = reader->world;
+  if (!rewrite_last_frame(reader, error)) return false;
   int64_t size = world->operations->file_size(world, reader->file);
   if (size < 0)
     return error_set_errno(error, (int)-size, "cannot read the size of %s", reader->path);
