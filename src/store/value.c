@@ -1,3 +1,9 @@
+/*
+ * Reading trusted values: made by the writer, or accepted by value_validate.
+ *
+ * Nothing here looks for the end of the bytes before it reads on; the grammar says where it is. What
+ * a caller could get wrong, the type, is CHECKed.
+ */
 #include "store/item.h"
 
 #include "base/check.h"
@@ -46,6 +52,7 @@ struct decimal value_number(struct value value)
   return number;
 }
 
+/* Nearly all numbers in practice are integers: those cost no 128-bit arithmetic. */
 static int compare_numbers(struct value left, struct value right)
 {
   int64_t left_integer, right_integer;
@@ -68,6 +75,7 @@ int value_compare(struct value left, struct value right)
 
 static bool is_container(struct value value)
 {
+  /* The tags of containers are the last ones. */
   return value.size > 0 && value.data[0] >= VALUE_TAG_LIST;
 }
 
@@ -135,6 +143,7 @@ struct value value_element(struct value list, uint32_t index)
 
 bool value_set_contains(struct value set, struct value element)
 {
+  /* Canonical, so equal values have equal bytes. */
   CHECK(is_container(set) && set.data[0] >= VALUE_TAG_STRING_SET);
   struct value_iterator iterator = value_iterate(set);
   struct value member;
@@ -153,6 +162,7 @@ static size_t number_size(size_t pairs, bool negative)
   return size < NUMBER_SIZE_MAX ? size : NUMBER_SIZE_MAX;
 }
 
+/* As decimal_size, in base 100 digits taken off one by one. */
 static size_t integer_size(int64_t integer)
 {
   uint64_t rest = integer < 0 ? -(uint64_t)integer : (uint64_t)integer;

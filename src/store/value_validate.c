@@ -17,6 +17,7 @@ struct validator {
 
 static bool refuse(const struct validator *validator, const uint8_t *at, const char *what)
 {
+  CHECK(at >= validator->start && at <= validator->end);
   return error_set(validator->error, ERROR_CORRUPT, "value: %s at offset %zu", what,
                    (size_t)(at - validator->start));
 }
@@ -117,7 +118,9 @@ static bool read_element(struct validator *validator, enum value_tag set, struct
               : set == VALUE_TAG_NUMBER_SET ? *at == VALUE_TAG_INTEGER || *at == VALUE_TAG_DECIMAL
                                             : *at == VALUE_TAG_BINARY;
   if (!fits) return refuse(validator, at, "set element of another type");
+  /* A scalar of a set does not count as a level. */
   if (!read_value(validator, 0)) return false;
+  CHECK(validator->next > at);
   struct value element = {at, (size_t)(validator->next - at)};
   if (value_present(*last) && value_compare(*last, element) >= 0)
     return refuse(validator, at, "set not ascending");
