@@ -166,8 +166,8 @@ def test_wrong_guard_is_found(tree, old, new):
     assert "include guard is not TACOS_SALE_SEAT_H" in lint(tree)[0]
 
 
-def test_guard_of_a_test_header_names_its_whole_path(tree):
-    guard = "TACOS_TESTS_SIM_WORLD_H"
+@pytest.mark.parametrize("guard", ["TACOS_SIM_WORLD_H", "TACOS_TESTS_SIM_WORLD_H"])
+def test_guard_of_a_test_header_may_name_tests(tree, guard):
     write(tree, "tests/sim/world.h", f"/*\n * W.\n */\n#ifndef {guard}\n#define {guard}\n#endif\n")
     assert lint(tree) == []
 
