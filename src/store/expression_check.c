@@ -60,7 +60,7 @@ static const char *format_bound(struct value value, char text[BOUND_TEXT_BYTES])
     int printed = snprintf(digits, sizeof(digits), "%zu bytes", value_bytes(value).size);
     shown = bytes_of(digits, (size_t)printed);
   }
-  if (shown.size > BOUND_TEXT_BYTES / 2) shown.size = BOUND_TEXT_BYTES / 2;
+  shown = text_cut(shown, BOUND_TEXT_BYTES / 2);
   snprintf(text, BOUND_TEXT_BYTES, "{%s:%.*s}", value_type_name(value_type(value)),
            BYTES_FORMAT(shown));
   return text;
@@ -98,7 +98,7 @@ static bool check_attribute_type(const struct check *check, const struct node *n
   for (int known = VALUE_STRING; known <= VALUE_BINARY_SET; known++) {
     if (bytes_equal(name, bytes_of_text(value_type_name((enum value_type)known)))) return true;
   }
-  if (name.size > BOUND_TEXT_BYTES) name.size = BOUND_TEXT_BYTES;
+  name = text_cut(name, BOUND_TEXT_BYTES);
   return error_set(check->error, ERROR_INVALID,
                    "Invalid %s: Invalid attribute type name found; type: %.*s, valid types: "
                    "{B,NULL,SS,BOOL,L,BS,N,NS,S,M}",

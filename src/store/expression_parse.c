@@ -94,10 +94,9 @@ static struct bytes text_nearby(const struct parser *parser)
 void *parser_refuse_syntax(struct parser *parser)
 {
   enum { SHOWN_BYTES_MAX = 120 };
-  struct bytes token = parser->token.type == TOKEN_END ? BYTES("<EOF>") : parser->token.text;
-  struct bytes near = text_nearby(parser);
-  if (token.size > SHOWN_BYTES_MAX) token.size = SHOWN_BYTES_MAX;
-  if (near.size > SHOWN_BYTES_MAX) near.size = SHOWN_BYTES_MAX;
+  bool ended = parser->token.type == TOKEN_END;
+  struct bytes token = text_cut(ended ? BYTES("<EOF>") : parser->token.text, SHOWN_BYTES_MAX);
+  struct bytes near = text_cut(text_nearby(parser), SHOWN_BYTES_MAX);
   error_set(parser->error, ERROR_INVALID,
             "Invalid %s: Syntax error; token: \"%.*s\", near: \"%.*s\"",
             expression_kind_name(parser->kind), BYTES_FORMAT(token), BYTES_FORMAT(near));
@@ -282,12 +281,12 @@ struct unused_keys {
 
 static void unused_add(struct unused_keys *keys, struct bytes key)
 {
+  size_t room = sizeof(keys->text) - keys->size;
   const char *comma = keys->size == 0 ? "" : ", ";
-  int printed = snprintf(keys->text + keys->size, sizeof(keys->text) - keys->size, "%s%.*s", comma,
-                         BYTES_FORMAT(key));
-  CHECK_THAT(printed, >, 0);
-  keys->size += (size_t)printed;
-  if (keys->size >= sizeof(keys->text)) keys->size = sizeof(keys->text) - 1;
+  struct bytes shown = text_cut(key, room < sizeof(", ") ? 0 : room - sizeof(", "));
+  int printed = snprintf(keys->text + keys->size, room, "%s%.*s", comma, BYTES_FORMAT(shown));
+  CHECK_THAT(printed, >=, 0);
+  keys->size += (size_t)printed < room ? (size_t)printed : room - 1;
 }
 
 static bool refuse_unused(const char *what, const struct unused_keys *keys, struct error *error)

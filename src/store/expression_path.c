@@ -36,17 +36,16 @@ bool path_equal(const struct path *left, const struct path *right)
 const char *path_format(const struct path *path, char text[PATH_TEXT_BYTES])
 {
   size_t used = (size_t)snprintf(text, PATH_TEXT_BYTES, "[");
-  for (uint32_t i = 0; i < path->count && used < PATH_TEXT_BYTES; i++) {
+  for (uint32_t i = 0; i < path->count && used + sizeof(", ") < PATH_TEXT_BYTES; i++) {
     const struct path_step *step = &path->steps[i];
     const char *comma = i == 0 ? "" : ", ";
-    int printed;
-    if (path_step_is_index(step))
-      printed = snprintf(text + used, PATH_TEXT_BYTES - used, "%s[%u]", comma, step->index);
-    else
-      printed = snprintf(text + used, PATH_TEXT_BYTES - used, "%s%.*s", comma,
-                         BYTES_FORMAT(step->name));
+    size_t room = PATH_TEXT_BYTES - used;
+    struct bytes name = text_cut(step->name, room - sizeof(", "));
+    int printed = path_step_is_index(step)
+                      ? snprintf(text + used, room, "%s[%u]", comma, step->index)
+                      : snprintf(text + used, room, "%s%.*s", comma, BYTES_FORMAT(name));
     CHECK_THAT(printed, >=, 0);
-    used += (size_t)printed;
+    used += (size_t)printed < room ? (size_t)printed : room - 1;
   }
   if (used + 2 <= PATH_TEXT_BYTES) memcpy(text + used, "]", 2);
   return text;

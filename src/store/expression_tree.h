@@ -107,6 +107,14 @@ struct expression {
   uint32_t mentioned_count;
 };
 
+/* At most `size_max` bytes of a text, cut between characters: messages stay well-formed. */
+static inline struct bytes text_cut(struct bytes text, size_t size_max)
+{
+  if (text.size <= size_max) return text;
+  while (size_max > 0 && (text.data[size_max] & 0xc0) == 0x80) size_max--;
+  return bytes_of(text.data, size_max);
+}
+
 /* "ConditionExpression" and so on. */
 const char *expression_kind_name(enum expression_kind kind);
 

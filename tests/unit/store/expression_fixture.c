@@ -2,9 +2,14 @@
 
 #include "base/check.h"
 
-#include <ctype.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+
+#include <cmocka.h>
 
 int fixture_setup(void **state)
 {
@@ -231,4 +236,20 @@ const char *fixture_run(struct expression_fixture *fixture, enum expression_kind
   /* Whatever was written must be canonical. */
   bool valid = value_validate(bytes_of(result.data, result.size), error);
   return valid ? fixture_print(fixture, result) : error->message;
+}
+
+void fixture_run_cases(struct expression_fixture *fixture, enum expression_kind kind,
+                       const char *item, const struct fixture_case *cases, size_t count)
+{
+  for (size_t i = 0; i < count; i++) {
+    const char *answer = fixture_run(fixture, kind, cases[i].text, item);
+    const char *expected = cases[i].expected;
+    if (strncmp(expected, "...", 3) == 0) {
+      expected += 3;
+      size_t size = strlen(answer);
+      if (size > strlen(expected)) answer += size - strlen(expected);
+    }
+    if (strcmp(answer, expected) != 0)
+      fail_msg("%s\n  gives    %s\n  not      %s", cases[i].text, answer, expected);
+  }
 }

@@ -5,8 +5,8 @@
  *
  * Names of maps are runs of anything but blanks, '=', ',' and '}': {:v=1}, {a.b=1}.
  */
-#ifndef TACOS_TESTS_EXPRESSION_FIXTURE_H
-#define TACOS_TESTS_EXPRESSION_FIXTURE_H
+#ifndef TACOS_TESTS_UNIT_STORE_EXPRESSION_FIXTURE_H
+#define TACOS_TESTS_UNIT_STORE_EXPRESSION_FIXTURE_H
 
 #include "store/expression.h"
 
@@ -50,5 +50,17 @@ const struct expression *fixture_compile(struct expression_fixture *fixture,
  */
 const char *fixture_run(struct expression_fixture *fixture, enum expression_kind kind,
                         const char *text, const char *item);
+
+struct fixture_case {
+  const char *text;
+  const char *expected; /* of fixture_run, or the end of it after "..." */
+};
+
+/* Runs every case on the same item and fails the test at the first other answer. */
+void fixture_run_cases(struct expression_fixture *fixture, enum expression_kind kind,
+                       const char *item, const struct fixture_case *cases, size_t count);
+
+#define FIXTURE_RUN(fixture, kind, item, cases) \
+  fixture_run_cases(fixture, kind, item, cases, sizeof(cases) / sizeof((cases)[0]))
 
 #endif
