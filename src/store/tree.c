@@ -207,7 +207,8 @@ static uint32_t node_rank(struct tree_node *node, struct target *target, bool in
 /*
  * The child of an inner node in which the target is or belongs. Updates `known` for it: equal
  * zeros beyond the end of the child's first key may be counted, but a prefix never reaches that
- * far.
+ * far. A key without the node's prefix shares with every child's first key what it shares with the
+ * node's.
  */
 static uint32_t node_child(struct tree_node *node, struct target *target)
 {
@@ -216,8 +217,6 @@ static uint32_t node_child(struct tree_node *node, struct target *target)
   if (target->shares) {
     size_t shared = node->prefix + heads_shared(target->head, node->inner.heads[child]);
     target->known = smaller(shared, target->key.size);
-  } else {
-    target->known = smaller(target->known, node->prefix);
   }
   return child;
 }
@@ -398,7 +397,7 @@ static struct tree_node *node_split(const struct tree_order *order, struct heap 
 {
   struct tree_node *right = node_new(heap, node->level);
   uint32_t half = node->count / 2;
-  uint32_t keep = at_edge ? node->count : position <= half ? half : half + 1;
+  uint32_t keep = at_edge ? node->count : half;
   right->prefix = node->prefix;
   right->tail = node->tail;
   node_move(node, keep, right, 0, node->count - keep);
@@ -408,7 +407,7 @@ static struct tree_node *node_split(const struct tree_order *order, struct heap 
     if (right->leaf.next != NULL) right->leaf.next->leaf.previous = right;
     node->leaf.next = right;
   }
-  if (position <= half && !at_edge)
+  if (position <= half)
     node_put(order, node, position, entry, child, false);
   else
     node_put(order, right, position - keep, entry, child, false);

@@ -175,6 +175,35 @@ static void test_zeros_and_prefixes_are_ordered(void **state)
   fixture_close(&fixture);
 }
 
+/* Probes that end inside, or leave, a long prefix that a node's entries share. */
+static void test_probes_beside_a_long_prefix(void **state)
+{
+  (void)state;
+  struct entry entry = entry_of(BYTES(TICKET), 0);
+  struct entry longer = entry_of(BYTES(TICKET "20:00"), 0);
+  struct bytes before[] = {BYTES(""), BYTES("TICKET"), BYTES("TICKET#2026-11-23"),
+                           BYTES("TICKET#2025-11-23T20:00"), BYTES("A")};
+  struct bytes behind[] = {BYTES("U"), BYTES("TICKET#2026-12"), BYTES("TICKET#2027-11-23T20:00"),
+                           BYTES(TICKET "20:000")};
+  struct fixture fixture;
+  fixture_open(&fixture, &unique_order);
+  for (int round = 0; round < 2; round++) {
+    put(&fixture, round == 0 ? &entry : &longer);
+    for (size_t i = 0; i < sizeof before / sizeof before[0]; i++) {
+      struct tree_probe probe = {.key = before[i]};
+      assert_ptr_equal(tree_entry(tree_seek(&fixture.tree, fixture.order, &probe)), &entry);
+      assert_null(tree_entry(tree_seek_before(&fixture.tree, fixture.order, &probe)));
+      assert_null(tree_find(&fixture.tree, fixture.order, before[i]));
+    }
+    for (size_t i = 0; i < sizeof behind / sizeof behind[0]; i++) {
+      struct tree_probe probe = {.key = behind[i]};
+      assert_null(tree_entry(tree_seek(&fixture.tree, fixture.order, &probe)));
+      assert_null(tree_find(&fixture.tree, fixture.order, behind[i]));
+    }
+  }
+  fixture_close(&fixture);
+}
+
 static void test_seek_before_and_after_ties(void **state)
 {
   (void)state;
@@ -595,6 +624,7 @@ int main(void)
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_empty_tree),
       cmocka_unit_test(test_zeros_and_prefixes_are_ordered),
+      cmocka_unit_test(test_probes_beside_a_long_prefix),
       cmocka_unit_test(test_seek_before_and_after_ties),
       cmocka_unit_test(test_ascending_keys_fill_nodes),
       cmocka_unit_test(test_removal_gives_nodes_back),
