@@ -31,8 +31,8 @@
  *   L4  The first sequence of a segment follows the last one of the segment before.
  *   L5  A segment is written by one process run only, under a salt of its own: recovery never
  *       appends to an old segment, so no nonce is used twice.
- *   L6  When recovery has said "end", the last segment is cut after its last valid frame and
- *       synced: what was read is durable, and what was cut stays away.
+ *   L6  When recovery has said "end", the last frame was written again if it holds records, the
+ *       last segment cut behind it and synced: what was read is durable, what was cut stays away.
  *   L7  A confirming frame is written and synced when the log was idle for LOG_CONFIRM_IDLE_MS and
  *       at close. The last 64 bytes of a segment are kept for it.
  *   L8  log_reserve succeeded => the bytes have a place in allocated space: behind what the current

@@ -8,12 +8,11 @@
  */
 #include "base/check.h"
 #include "store/log_format.h"
+#include "store/log_window.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
-
-enum { WINDOW_BYTES = 1 << 20 };
 
 struct log_reader {
   struct world *world;
@@ -35,11 +34,7 @@ struct log_reader {
   uint32_t number;   /* of the next frame */
   uint64_t sequence; /* of the next record */
 
-  /* Bytes of the file from window_start on. */
-  uint8_t *window;
-  size_t window_capacity;
-  size_t window_size;
-  uint64_t window_start;
+  struct log_window window; /* on the current segment */
 
   /* The frame whose records are being handed out; it ends at `position`. */
   uint64_t frame_position;
@@ -62,7 +57,7 @@ void log_reader_close(struct log_reader *reader)
   struct memory *memory = &reader->world->memory;
   close_segment(reader);
   store_file_list_free(&reader->list);
-  memory_free(memory, reader->window, reader->window_capacity);
+  log_window_free(&reader->window, reader->world);
   explicit_bzero(reader->key, sizeof reader->key);
   memory_free(memory, reader, sizeof *reader);
 }
@@ -92,7 +87,7 @@ static bool open_segment(struct log_reader *reader, uint64_t sequence, struct er
   reader->sequence = sequence;
   reader->position = STORE_FILE_BLOCK_BYTES;
   reader->number = 0;
-  reader->window_size = 0;
+  log_window_clear(&reader->window);
   return true;
 }
 
@@ -141,36 +136,10 @@ static bool corrupt(const struct log_reader *reader, uint64_t offset, const char
                    reader->path, offset, what, reader->sequence);
 }
 
-/*
- * Brings at least `need` bytes from `position` on into the window; *have says how many there are.
- */
 static bool fill_window(struct log_reader *reader, size_t need, size_t *have, struct error *error)
 {
-  struct world *world = reader->world;
-  uint64_t end = reader->window_start + reader->window_size;
-  bool inside = reader->position >= reader->window_start && reader->position <= end;
-  size_t kept = inside ? (size_t)(end - reader->position) : 0;
-  *have = kept;
-  if (kept >= need) return true;
-  size_t capacity = need > WINDOW_BYTES ? need : WINDOW_BYTES;
-  if (capacity > reader->window_capacity) {
-    uint8_t *grown = memory_resize(&world->memory, reader->window, reader->window_capacity,
-                                   capacity);
-    if (grown == NULL) return error_set(error, ERROR_NO_MEMORY, "no memory to read the log");
-    reader->window = grown;
-    reader->window_capacity = capacity;
-  }
-  if (kept > 0) memmove(reader->window, reader->window + reader->window_size - kept, kept);
-  reader->window_start = reader->position;
-  reader->window_size = kept;
-  int64_t count = world->operations->file_read(world, reader->file, reader->window + kept,
-                                               reader->window_capacity - kept,
-                                               reader->position + kept);
-  if (count < 0)
-    return error_set_errno(error, (int)-count, "cannot read %s at offset %" PRIu64, reader->path,
-                           reader->position + kept);
-  reader->window_size = *have = kept + (size_t)count;
-  return true;
+  return log_window_fill(&reader->window, reader->world, reader->file, reader->path,
+                         reader->position, need, have, error);
 }
 
 enum frame_found { FRAME_NONE, FRAME_FOUND, FRAME_ERROR };
@@ -209,7 +178,7 @@ static enum frame_found read_frame(struct log_reader *reader, struct error *erro
   struct log_frame frame;
   if (!fill_window(reader, LOG_FRAME_HEADER_BYTES, &have, error)) return FRAME_ERROR;
   if (have < LOG_FRAME_HEADER_BYTES) return FRAME_NONE;
-  uint8_t *at = reader->window + (reader->position - reader->window_start);
+  uint8_t *at = log_window_at(&reader->window, reader->position);
   if (!log_frame_decode_header(at, reader->cipher.seed, &frame)) return FRAME_NONE;
   uint64_t extent = log_frame_extent(frame.size);
   if (have < extent) {
@@ -222,7 +191,7 @@ static enum frame_found read_frame(struct log_reader *reader, struct error *erro
     if ((uint64_t)size < reader->position + extent) return FRAME_NONE;
     if (!fill_window(reader, (size_t)extent, &have, error)) return FRAME_ERROR;
     if (have < extent) return FRAME_NONE;
-    at = reader->window + (reader->position - reader->window_start);
+    at = log_window_at(&reader->window, reader->position);
   }
   return accept_frame(reader, &frame, at, error);
 }
@@ -234,10 +203,10 @@ static bool scan_for_header(struct log_reader *reader, bool *any, uint64_t *foun
   struct world *world = reader->world;
   uint64_t offset = reader->position + LOG_FRAME_ALIGN;
   *any = false;
-  reader->window_size = 0;
+  log_window_clear(&reader->window);
   for (;;) {
-    int64_t count = world->operations->file_read(world, reader->file, reader->window,
-                                                 reader->window_capacity, offset);
+    int64_t count = world->operations->file_read(world, reader->file, reader->window.data,
+                                                 reader->window.capacity, offset);
     if (count < 0)
       return error_set_errno(error, (int)-count, "cannot read %s at offset %" PRIu64, reader->path,
                              offset);
@@ -245,7 +214,7 @@ static bool scan_for_header(struct log_reader *reader, bool *any, uint64_t *foun
     if (whole == 0) return true;
     for (size_t at = 0; at < whole; at += LOG_FRAME_ALIGN) {
       struct log_frame frame;
-      if (!log_frame_decode_header(reader->window + at, reader->cipher.seed, &frame)) continue;
+      if (!log_frame_decode_header(reader->window.data + at, reader->cipher.seed, &frame)) continue;
       *found = offset + at;
       *any = true;
       return true;
@@ -264,12 +233,12 @@ static bool rewrite_last_frame(struct log_reader *reader, struct error *error)
   struct world *world = reader->world;
   if (reader->position == STORE_FILE_BLOCK_BYTES || reader->records.size == 0) return true;
   size_t extent = (size_t)(reader->position - reader->frame_position);
-  CHECK_THAT(extent, <=, reader->window_capacity);
-  reader->window_size = 0;
-  int64_t result = world->operations->file_read(world, reader->file, reader->window, extent,
+  CHECK_THAT(extent, <=, reader->window.capacity);
+  log_window_clear(&reader->window);
+  int64_t result = world->operations->file_read(world, reader->file, reader->window.data, extent,
                                                 reader->frame_position);
   if (result == (int64_t)extent)
-    result = world->operations->file_write(world, reader->file, reader->window, extent,
+    result = world->operations->file_write(world, reader->file, reader->window.data, extent,
                                            reader->frame_position);
   else if (result >= 0)
     result = -EIO;
@@ -318,9 +287,9 @@ static bool find_successor(struct log_reader *reader, uint64_t *successor, struc
  */
 static bool untouched(const struct log_reader *reader)
 {
-  uint64_t at = reader->position - reader->window_start;
+  uint64_t at = reader->position - reader->window.start;
   for (size_t i = 0; i < LOG_FRAME_HEADER_BYTES; i++)
-    if (at + i < reader->window_size && reader->window[at + i] != 0) return false;
+    if (at + i < reader->window.size && reader->window.data[at + i] != 0) return false;
   return true;
 }
 
@@ -337,7 +306,7 @@ static int explain(struct log_reader *reader, struct error *error)
   bool hole = false;
   if (!untouched(reader)) {
     /* The window may be older than the frame. */
-    reader->window_size = 0;
+    log_window_clear(&reader->window);
     enum frame_found fresh = read_frame(reader, error);
     if (fresh != FRAME_NONE) return fresh == FRAME_FOUND ? 1 : -1;
   }
@@ -345,7 +314,7 @@ static int explain(struct log_reader *reader, struct error *error)
   if (successor == 0 && (reader->tail == LOG_TAIL_CUT || !untouched(reader)) &&
       !scan_for_header(reader, &hole, &later, error))
     return -1;
-  reader->window_size = 0;
+  log_window_clear(&reader->window);
   enum frame_found again = read_frame(reader, error);
   if (again != FRAME_NONE) return again == FRAME_FOUND ? 1 : -1;
   if (hole) {

@@ -32,7 +32,7 @@ bool log_window_fill(struct log_window *window, struct world *world, int file, c
   if (count < 0)
     return error_set_errno(error, (int)-count, "cannot read %s at offset %" PRIu64, path,
                            position + kept);
-  CHECK_THAT(count, <=, window->capacity - kept);
+  CHECK((size_t)count <= window->capacity - kept);
   window->size = *have = kept + (size_t)count;
   return true;
 }
