@@ -66,8 +66,9 @@ static bool operate(struct log *log, struct error *error)
     result = operations->file_sync(world, log->next.file);
   }
   if (result < 0)
-    return error_set_errno(error, -result, "no space for the log: cannot allocate %s, %u bytes; free space and retry",
-                           log->prepared_path, log->segment_bytes);
+    return error_set_errno(
+        error, -result, "no space for the log: cannot allocate %s, %u bytes; free space and retry",
+        log->prepared_path, log->segment_bytes);
   return true;
 }
 
