@@ -729,7 +729,7 @@ void tree_assert(const struct tree *tree, const struct tree_order *order)
   if (tree->root != NULL) {
     CHECK_THAT(tree->root->level + 1u, ==, tree->height);
     assert_node(&state, tree->root, tree->height == 1 ? 1 : 2, true);
-    CHECK(state.leaf->leaf.next == NULL);
+    CHECK(state.leaf != NULL && state.leaf->leaf.next == NULL);
   } else {
     CHECK_THAT(tree->height, ==, 0);
   }
