@@ -118,17 +118,17 @@ static int write_frame(struct log *log)
 /* The frame is durable: its buffer is free, its records may be acknowledged. */
 static void land(struct log *log)
 {
-  struct log_buffer *buffer = log->flying;
+  const struct log_buffer *buffer = log->flying;
+  uint32_t records = buffer->records; /* the engine may have the buffer after the lock */
   pthread_mutex_lock(&log->lock);
-  log->confirmed = buffer == &log->confirm;
-  atomic_store_explicit(&log->durable, buffer->first_sequence + buffer->records - 1,
-                        memory_order_release);
+  log->confirmed = records == 0;
+  atomic_store_explicit(&log->durable, buffer->first_sequence + records - 1, memory_order_release);
   log->flying = NULL;
   /* Early enough to be zeroed before it is needed, late enough to spare a small store the space. */
   if (log->current.position > log->segment_bytes / 4) log_prepare_want(log, false);
   pthread_cond_broadcast(&log->progress);
   pthread_mutex_unlock(&log->lock);
-  if (buffer->records > 0 && log->notify != NULL) log->notify(log->notify_context);
+  if (records > 0 && log->notify != NULL) log->notify(log->notify_context);
 }
 
 bool log_flight_operate(struct log *log, struct error *error)
