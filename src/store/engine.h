@@ -17,6 +17,7 @@
 #define TACOS_STORE_ENGINE_H
 
 #include "store/checkpoint.h"
+#include "store/directory.h"
 #include "store/heap.h"
 #include "store/identity.h"
 #include "store/log.h"

@@ -15,13 +15,6 @@ static const struct store_file_kind IDENTITY_KIND = {
 static const char IDENTITY_NAME[] = "identity";
 static const char IDENTITY_TEMPORARY[] = "identity.tmp";
 
-static void identity_from_header(const struct store_file_header *header, struct identity *identity)
-{
-  memcpy(identity->store_id, header->store_id, STORE_ID_BYTES);
-  identity->hash_seed = bytes_get_u64(header->salt);
-  identity->created_ms = header->created_ms;
-}
-
 bool identity_read(struct world *world, const char *directory, struct identity *identity,
                    struct error *error)
 {
@@ -38,8 +31,11 @@ bool identity_read(struct world *world, const char *directory, struct identity *
   struct store_file_header header;
   bool read = store_file_header_read(world, file, &IDENTITY_KIND, 0, path, &header, error);
   world->operations->file_close(world, file);
-  if (read) identity_from_header(&header, identity);
-  return read;
+  if (!read) return false;
+  *identity = (struct identity){.created_ms = header.created_ms};
+  memcpy(identity->store_id, header.store_id, STORE_ID_BYTES);
+  memcpy(identity->salt, header.salt, STORE_FILE_SALT_BYTES);
+  return true;
 }
 
 /* Writes and syncs the block under a temporary name. */
@@ -55,13 +51,21 @@ static bool write_temporary(struct world *world, const char *path,
   return true;
 }
 
-bool identity_create(struct world *world, const char *directory, struct identity *identity,
-                     struct error *error)
+struct identity identity_make(struct world *world)
+{
+  struct identity identity = {.created_ms = world_clock_ms(world)};
+  world_entropy(world, identity.store_id, sizeof identity.store_id);
+  world_entropy(world, identity.salt, sizeof identity.salt);
+  return identity;
+}
+
+bool identity_write(struct world *world, const char *directory, const struct identity *identity,
+                    struct error *error)
 {
   if (!store_file_check_directory(directory, error)) return false;
-  struct store_file_header header = {.created_ms = world_clock_ms(world)};
-  world_entropy(world, header.store_id, sizeof header.store_id);
-  world_entropy(world, header.salt, sizeof header.salt);
+  struct store_file_header header = {.created_ms = identity->created_ms};
+  memcpy(header.store_id, identity->store_id, STORE_ID_BYTES);
+  memcpy(header.salt, identity->salt, STORE_FILE_SALT_BYTES);
   uint8_t block[STORE_FILE_BLOCK_BYTES];
   store_file_header_encode(&IDENTITY_KIND, &header, block);
 
@@ -72,7 +76,5 @@ bool identity_create(struct world *world, const char *directory, struct identity
   if (!write_temporary(world, temporary, block, error)) return false;
   int status = world->operations->file_rename(world, temporary, path);
   if (status == 0) status = world->operations->dir_sync(world, directory);
-  if (status < 0) return error_set_errno(error, -status, "cannot create %s", path);
-  identity_from_header(&header, identity);
-  return true;
+  return status == 0 || error_set_errno(error, -status, "cannot create %s", path);
 }

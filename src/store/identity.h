@@ -12,9 +12,15 @@
 
 struct identity {
   uint8_t store_id[STORE_ID_BYTES];
-  uint64_t hash_seed;
-  int64_t created_ms;
+  uint8_t salt[STORE_FILE_SALT_BYTES];
+  int64_t created_ms; /* UTC */
 };
+
+/* The seed of the store's hash indexes. */
+static inline uint64_t identity_hash_seed(const struct identity *identity)
+{
+  return bytes_get_u64(identity->salt);
+}
 
 /*
  * Reads the identity of the store in `directory`. ERROR_NOT_FOUND when there is none, ERROR_CORRUPT
@@ -23,8 +29,11 @@ struct identity {
 bool identity_read(struct world *world, const char *directory, struct identity *identity,
                    struct error *error);
 
-/* Makes a new one, durable when it returns. */
-bool identity_create(struct world *world, const char *directory, struct identity *identity,
-                     struct error *error);
+/* A new identity, not written yet. */
+struct identity identity_make(struct world *world);
+
+/* Writes it; durable when this returns true. */
+bool identity_write(struct world *world, const char *directory, const struct identity *identity,
+                    struct error *error);
 
 #endif

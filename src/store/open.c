@@ -1,7 +1,6 @@
 #include "base/check.h"
 #include "store/engine.h"
 
-#include <errno.h>
 #include <stdlib.h>
 
 static void free_store(struct store *store)
@@ -42,46 +41,6 @@ static bool copy_options(struct store *store, const struct store_options *option
   return true;
 }
 
-/* Makes the directory, and its name durable in the directory above. */
-static bool make_directory(struct world *world, const char *directory, struct error *error)
-{
-  if (!store_file_check_directory(directory, error)) return false;
-  int status = world->operations->dir_make(world, directory);
-  if (status == -EEXIST) return true;
-  if (status < 0)
-    return error_set_errno(error, -status, "cannot make the directory '%s'", directory);
-  char parent[STORE_FILE_PATH_BYTES];
-  size_t length = strlen(directory);
-  CHECK_THAT(length, <, sizeof parent);
-  while (length > 0 && directory[length - 1] == '/') length--;
-  while (length > 0 && directory[length - 1] != '/') length--;
-  while (length > 1 && directory[length - 1] == '/') length--;
-  memcpy(parent, directory, length);
-  parent[length] = 0;
-  status = world->operations->dir_sync(world, length == 0 ? "." : parent);
-  return status == 0 ||
-         error_set_errno(error, -status, "cannot sync the directory above '%s'", directory);
-}
-
-static bool lock_directory(struct store *store, struct error *error)
-{
-  char path[STORE_FILE_PATH_BYTES];
-  store_file_path(path, store->options.directory, "lock");
-  const struct world_operations *operations = store->world->operations;
-  store->lock_file = operations->file_open(store->world, path,
-                                           WORLD_OPEN_WRITE | WORLD_OPEN_CREATE);
-  if (store->lock_file < 0)
-    return error_set_errno(error, -store->lock_file, "cannot open %s", path);
-  int status = operations->file_lock(store->world, store->lock_file);
-  if (status == 0) return true;
-  if (status == -EWOULDBLOCK)
-    return error_set(error, ERROR_LOCKED,
-                     "the store in '%s' is in use by another process: stop that one first, or name "
-                     "another data directory",
-                     store->options.directory);
-  return error_set_errno(error, -status, "cannot lock %s", path);
-}
-
 /* Finds the store's identity, or makes a new store in an empty directory. */
 static bool find_identity(struct store *store, struct error *error)
 {
@@ -98,7 +57,8 @@ static bool find_identity(struct store *store, struct error *error)
     return error_set(error, ERROR_CORRUPT,
                      "%s holds log segments but no file 'identity': restore it from a backup",
                      directory);
-  return identity_create(world, directory, &store->identity, error);
+  store->identity = identity_make(world);
+  return identity_write(world, directory, &store->identity, error);
 }
 
 struct log_options store_log_options(const struct store *store)
@@ -174,12 +134,11 @@ static bool open_parts(struct store *store, const struct store_options *options,
 {
   if (!copy_options(store, options, error)) return false;
   heap_init(&store->heap, store->memory, store->options.region_bytes);
-  if (!make_directory(store->world, store->options.directory, error) ||
-      !lock_directory(store, error) || !find_identity(store, error))
-    return false;
+  store->lock_file = directory_claim(store->world, store->options.directory, error);
+  if (store->lock_file < 0 || !find_identity(store, error)) return false;
   store->tables = memory_alloc(store->memory, TABLES_MAX * sizeof store->tables[0]);
-  if (store->tables == NULL ||
-      !tokens_init(&store->tokens, store->memory, &store->heap, store->identity.hash_seed))
+  if (store->tables == NULL || !tokens_init(&store->tokens, store->memory, &store->heap,
+                                            identity_hash_seed(&store->identity)))
     return error_set(error, ERROR_NO_MEMORY, "no memory");
   return recover(store, error);
 }

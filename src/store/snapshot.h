@@ -79,9 +79,10 @@ uint8_t *snapshot_writer_put(struct snapshot_writer *writer, uint16_t type, size
 
 /*
  * No more records: the state is consistent with the log from `end_sequence` on (a fuzzy snapshot
- * needs the log's records from the sequence it began at up to here). Goes on in the background.
+ * needs the log's records from the sequence it began at up to here), whose time is end_ms. Goes on
+ * in the background.
  */
-void snapshot_writer_finish(struct snapshot_writer *writer, uint64_t end_sequence);
+void snapshot_writer_finish(struct snapshot_writer *writer, uint64_t end_sequence, int64_t end_ms);
 
 /* How far it is; *error is filled when it failed. */
 enum snapshot_state snapshot_writer_state(struct snapshot_writer *writer, struct error *error);
@@ -100,10 +101,10 @@ void snapshot_writer_close(struct snapshot_writer *writer);
 struct snapshot_info {
   uint64_t sequence;     /* of the log when it began, and in the name */
   uint64_t end_sequence; /* of the log when it was finished */
-  int64_t begin_ms;      /* UTC, when the file was begun and finished */
-  int64_t end_ms;
-  uint64_t records; /* without the trailer */
-  uint64_t bytes;   /* of the file */
+  int64_t begin_ms;      /* UTC, when the file was begun */
+  int64_t end_ms;        /* time of the log's record end_sequence */
+  uint64_t records;      /* without the trailer */
+  uint64_t bytes;        /* of the file */
 };
 
 struct snapshot_record {

@@ -325,14 +325,13 @@ uint8_t *snapshot_writer_put(struct snapshot_writer *writer, uint16_t type, size
   return record + LOG_RECORD_HEADER_BYTES;
 }
 
-void snapshot_writer_finish(struct snapshot_writer *writer, uint64_t end_sequence)
+void snapshot_writer_finish(struct snapshot_writer *writer, uint64_t end_sequence, int64_t end_ms)
 {
   CHECK(!writer->finished);
   CHECK_THAT(end_sequence, >=, writer->header.sequence);
-  int64_t now_ms = world_clock_ms(writer->world);
   pthread_mutex_lock(&writer->lock);
   writer->trailer = (struct snapshot_trailer){
-      .end_sequence = end_sequence, .end_ms = now_ms, .records = writer->records};
+      .end_sequence = end_sequence, .end_ms = end_ms, .records = writer->records};
   writer->finished = true;
   pthread_cond_signal(&writer->work);
   pthread_mutex_unlock(&writer->lock);

@@ -216,7 +216,9 @@ bool table_prepare(const struct table_change *change, uint32_t count)
   for (uint32_t i = 0; i < table->index_count; i++) {
     struct table_index *index = table->indexes[i];
     struct index_change in = change_in(&index->keyspace, change);
-    /* An index that is being filled may not know the old item: even an equal key is then an insert. */
+    /*
+     * An index that is being filled may not know the old item: even an equal key is then an insert.
+     */
     if (!in.new_in || (in.same_key && index->active)) continue;
     if (!keyspace_prepare(&index->keyspace, in.new_hash, count)) return false;
   }

@@ -3,7 +3,7 @@
 
 struct table_origin tables_origin(struct store *store)
 {
-  return (struct table_origin){store->memory, &store->heap, store->identity.hash_seed};
+  return (struct table_origin){store->memory, &store->heap, identity_hash_seed(&store->identity)};
 }
 
 /* The first place in tables[] whose name is not below `name`. */

@@ -22,7 +22,9 @@ static bool set_no_memory(struct error *error)
                    "No memory for this request; nothing was changed, retry later");
 }
 
-/* What is wrong with an action whatever the items are: DynamoDB refuses the whole request for it. */
+/*
+ * What is wrong with an action whatever the items are: DynamoDB refuses the whole request for it.
+ */
 static bool check_action(const struct store_action *action, struct error *error)
 {
   if (action->kind == ACTION_CHECK && action->condition == NULL)
@@ -80,8 +82,8 @@ static bool set_condition_failed(const struct store_action *action, struct value
 }
 
 /*
- * Tests and evaluates one action. True also when it is refused with a reason; false with *error when it
- * is wrong (ERROR_INVALID) or memory ran out.
+ * Tests and evaluates one action. True also when it is refused with a reason; false with *error
+ * when it is wrong (ERROR_INVALID) or memory ran out.
  */
 static bool evaluate(const struct store_action *action, struct arena *arena,
                      struct evaluation *evaluation, struct error *error)
@@ -246,8 +248,8 @@ static bool check_distinct(const struct store_action *actions, const struct eval
 }
 
 /*
- * Evaluates every action, also after one was refused: each failure has its own reason. *refused counts
- * them.
+ * Evaluates every action, also after one was refused: each failure has its own reason. *refused
+ * counts them.
  */
 static enum store_status evaluate_all(const struct store_action *actions,
                                       struct evaluation *evaluations, size_t count,

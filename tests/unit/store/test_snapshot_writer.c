@@ -69,7 +69,7 @@ static enum snapshot_state write_stepping(struct fixture *fixture, uint64_t sequ
     while (put < records && snapshot_writer_room(writer))
       put_record(writer, ++put, &fixture->error);
     if (put == records && !finished) {
-      snapshot_writer_finish(writer, sequence + 5);
+      snapshot_writer_finish(writer, sequence + 5, 1000);
       finished = true;
       assert_false(snapshot_writer_room(writer));
     }
@@ -282,7 +282,7 @@ static void test_with_a_thread(void **state)
       if (run == 2 && put == 500) break;
     }
     if (run < 2) {
-      snapshot_writer_finish(writer, run + 5);
+      snapshot_writer_finish(writer, run + 5, 1000);
       while (snapshot_writer_state(writer, &error) == SNAPSHOT_WRITING)
         nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
       assert_int_equal(snapshot_writer_state(writer, &error), SNAPSHOT_DONE);
