@@ -380,8 +380,11 @@ static void node_set(const struct tree_order *order, struct tree_node *node, uin
 static void path_set_first(const struct tree_order *order, const struct path *path, uint32_t height,
                            void *entry)
 {
-  for (uint32_t level = 1; level < height && path->positions[level - 1] == 0; level++)
-    node_set(order, path->nodes[level], path->positions[level], entry);
+  for (uint32_t level = 1; level < height && path->positions[level - 1] == 0; level++) {
+    struct tree_node *node = path->nodes[level];
+    CHECK(node != NULL && node->level == level);
+    node_set(order, node, path->positions[level], entry);
+  }
 }
 
 /* ---- insert ---- */
@@ -436,7 +439,7 @@ void tree_insert(struct tree *tree, const struct tree_order *order, struct heap 
   }
   uint8_t scratch[TREE_KEY_SCRATCH_BYTES];
   struct target target = {entry_key(order, entry, scratch), order, NULL, entry, 0, 0, false};
-  struct path path;
+  struct path path = {0};
   target_find_path(tree, &target, &path);
   tree->count++;
 
@@ -528,6 +531,7 @@ static void tree_drop_root(struct tree *tree, struct heap *heap)
 {
   while (tree->height > 0) {
     struct tree_node *root = tree->root;
+    CHECK(root != NULL);
     if (root->count > (root->level == 0 ? 0 : 1)) return;
     tree->root = root->level == 0 ? NULL : root->inner.children[0];
     tree->height--;
@@ -550,7 +554,7 @@ static void entry_find_path(const struct tree *tree, const struct tree_order *or
 void tree_remove(struct tree *tree, const struct tree_order *order, struct heap *heap,
                  const void *entry)
 {
-  struct path path;
+  struct path path = {0};
   entry_find_path(tree, order, entry, &path);
   struct tree_node *leaf = path.nodes[0];
   node_cut(leaf, path.positions[0]);
@@ -566,7 +570,7 @@ void tree_remove(struct tree *tree, const struct tree_order *order, struct heap 
 void tree_replace(struct tree *tree, const struct tree_order *order, const void *old_entry,
                   void *new_entry)
 {
-  struct path path;
+  struct path path = {0};
   entry_find_path(tree, order, old_entry, &path);
   path.nodes[0]->leaf.entries[path.positions[0]] = new_entry;
   path_set_first(order, &path, tree->height, new_entry);
