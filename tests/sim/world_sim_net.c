@@ -614,7 +614,7 @@ static int collect(struct net *net, enum side side, struct world_event *events, 
     socket->ready = 0;
   }
   queue->count -= count;
-  memmove(queue->list, queue->list + count, queue->count * sizeof(*queue->list));
+  for (size_t i = 0; i < queue->count; i++) queue->list[i] = queue->list[count + i];
   net->woken[side] = false;
   return (int)count;
 }
