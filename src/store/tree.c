@@ -18,9 +18,9 @@ enum {
  *    only entries with equal heads need their keys compared. `prefix` may be less than it could be.
  * 2. entries[i] of an inner node is the first entry below children[i]: nodes own no key bytes, and
  *    whatever changes the first entry of a leaf changes it in the nodes above as well.
- * 3. The leaves are linked in order, and none is empty. 4. A node has at least NODE_MIN entries,
- * unless it is the root or on the right edge: a node with no
- *    node of its level behind it may have fewer. An inner root has at least 2 children.
+ * 3. The leaves are linked in order, and none is empty.
+ * 4. A node has at least NODE_MIN entries, unless it is the root or on the right edge: a node with
+ *    no node of its level behind it may have fewer. An inner root has at least 2 children.
  */
 struct tree_node {
   uint64_t tail; /* the last 8 bytes of the prefix, big-endian, zeros before its start */
