@@ -364,7 +364,7 @@ static bool check_reaches_back(struct backup *backup, uint64_t snapshot)
   instant_format(backup->options->at_ms, text);
   return error_set(backup->error, ERROR_NOT_FOUND,
                    "'%s' does not reach back to %.*s: choose a later time", backup->options->source,
-                   text);
+                   (int)sizeof text, text);
 }
 
 static bool run_restore(struct backup *backup)
