@@ -59,7 +59,8 @@ static void test_format(void **state)
   memset(name, 'n', sizeof(name));
   name[sizeof(name) - 1] = '\0';
   path = path_of(fixture, name);
-  assert_int_equal(strlen(path_format(&path, text)), PATH_TEXT_BYTES - 1);
+  assert_int_equal(strlen(path_format(&path, text)), PATH_TEXT_BYTES - 2);
+  assert_int_equal(text[PATH_TEXT_BYTES - 3], ']');
   assert_memory_equal(text, "[nnn", 4);
   for (size_t size = 1; size < 80; size++) {
     fixture_placeholders(fixture, "{#u='\u00e4\u00e4\u00e4\u00e4\u00e4\u00e4\u00e4'}", NULL);
