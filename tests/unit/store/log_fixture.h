@@ -31,8 +31,8 @@ static inline void log_fixture_open(struct log_fixture *fixture, uint64_t seed)
   memset(fixture, 0, sizeof *fixture);
   fixture->sim = world_sim_new(seed);
   fixture->world = world_sim_world(fixture->sim);
-  fixture->options =
-      (struct log_options){.directory = "/data", .segment_bytes = LOG_SEGMENT_BYTES_MIN};
+  fixture->options = (struct log_options){.directory = "/data",
+                                          .segment_bytes = LOG_SEGMENT_BYTES_MIN};
   memcpy(fixture->options.store_id, "store-id-16bytes", STORE_ID_BYTES);
   assert_int_equal(fixture->world->operations->dir_make(fixture->world, "/data"), 0);
   assert_int_equal(fixture->world->operations->dir_sync(fixture->world, "/"), 0);

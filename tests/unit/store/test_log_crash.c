@@ -9,7 +9,8 @@
 
 static void print_replay(uint64_t seed)
 {
-  print_message("replay: TACOS_SEED=%" PRIu64 " build/asan/tests/unit/store/test_log_crash\n", seed);
+  print_message("replay: TACOS_SEED=%" PRIu64 " build/asan/tests/unit/store/test_log_crash\n",
+                seed);
 }
 
 /* What one process run promised before it died. */
@@ -22,8 +23,8 @@ struct promise {
 static void run_process(struct log_fixture *fixture, struct random *random, uint64_t records,
                         struct promise *promise)
 {
-  struct log *log =
-      log_open(fixture->world, &fixture->options, promise->durable + 1, &fixture->error);
+  struct log *log = log_open(fixture->world, &fixture->options, promise->durable + 1,
+                             &fixture->error);
   if (log == NULL) return;
   bool alive = true;
   for (uint64_t i = 0; i < records && alive; i++) {
@@ -45,8 +46,7 @@ static void run_process(struct log_fixture *fixture, struct random *random, uint
 /* Recovers and checks the promise; the next run begins after what was found. */
 static void recover(struct log_fixture *fixture, struct promise *promise)
 {
-  uint64_t last =
-      read_all(fixture->world, &fixture->options, 1, LOG_TAIL_CUT, &fixture->error);
+  uint64_t last = read_all(fixture->world, &fixture->options, 1, LOG_TAIL_CUT, &fixture->error);
   if (last == UINT64_MAX) {
     print_error("%s: %s\n", error_code_name(fixture->error.code), fixture->error.message);
     fail();
@@ -85,8 +85,7 @@ static void test_every_crash_point(void **state)
   uint64_t seed = random_seed(1);
   print_replay(seed);
   bool reached = true;
-  for (uint64_t point = 1; reached; point++)
-    crash_at(seed, point, 700, point % 2 == 0, &reached);
+  for (uint64_t point = 1; reached; point++) crash_at(seed, point, 700, point % 2 == 0, &reached);
 }
 
 static void test_many_small_crashes(void **state)
@@ -119,8 +118,7 @@ static void test_every_operation_may_fail(void **state)
       world_sim_fail(fixture.sim, (enum world_sim_operation)operation, nth, reasons[nth % 2],
                      false);
       run_process(&fixture, &random, 500, &promise);
-      uint64_t last =
-          read_all(fixture.world, &fixture.options, 1, LOG_TAIL_CUT, &fixture.error);
+      uint64_t last = read_all(fixture.world, &fixture.options, 1, LOG_TAIL_CUT, &fixture.error);
       if (last == UINT64_MAX)
         assert_int_equal(fixture.error.code, nth % 2 == 0 ? ERROR_IO : ERROR_NO_SPACE);
       else

@@ -93,8 +93,8 @@ static void test_bursts_meet_no_refusal(void **state)
       }
       last = log_appended(log);
       assert_true(log_close(log, &fixture.error));
-      assert_int_equal(
-          read_all(fixture.world, &fixture.options, 1, LOG_TAIL_CUT, &fixture.error), last);
+      assert_int_equal(read_all(fixture.world, &fixture.options, 1, LOG_TAIL_CUT, &fixture.error),
+                       last);
     }
     assert_true(atomic_load(&fixture.notified) > 10);
     fixture_close(&fixture);

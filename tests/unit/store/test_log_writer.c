@@ -1,5 +1,5 @@
-#include "unit/store/log_fixture.h"
 #include "store/log_writer.h"
+#include "unit/store/log_fixture.h"
 
 /* A log of `count` records, one per frame or all in one, closed. */
 static void write_log(struct log_fixture *fixture, uint64_t first, uint64_t count, bool one_frame)
@@ -107,8 +107,8 @@ static void test_rolls_over_and_removes(void **state)
     if (i % 100 == 0) world_sim_advance_ms(fixture.sim, 1000);
   }
   struct store_file_list list = {0};
-  assert_true(store_file_list_read(&list, fixture.world, &log_segment_kind, "/data",
-                                   &fixture.error));
+  assert_true(
+      store_file_list_read(&list, fixture.world, &log_segment_kind, "/data", &fixture.error));
   size_t segments = list.count;
   assert_true(segments >= 5);
   uint64_t third = list.sequences[2];
@@ -117,10 +117,9 @@ static void test_rolls_over_and_removes(void **state)
   assert_int_equal(log_remove_before(log, third - 1, now + 1, &fixture.error), 1);
   assert_int_equal(log_remove_before(log, third, 0, &fixture.error), 0);
   assert_int_equal(log_remove_before(log, third, now + 1, &fixture.error), 1);
-  assert_int_equal(log_remove_before(log, UINT64_MAX, now + 1, &fixture.error),
-                   (int)segments - 3);
-  assert_true(store_file_list_read(&list, fixture.world, &log_segment_kind, "/data",
-                                   &fixture.error));
+  assert_int_equal(log_remove_before(log, UINT64_MAX, now + 1, &fixture.error), (int)segments - 3);
+  assert_true(
+      store_file_list_read(&list, fixture.world, &log_segment_kind, "/data", &fixture.error));
   assert_int_equal(list.count, 1); /* the current one stays */
   uint64_t last = list.sequences[0];
   store_file_list_free(&list);
@@ -130,8 +129,7 @@ static void test_rolls_over_and_removes(void **state)
   assert_int_equal(read_all(fixture.world, &fixture.options, 1, LOG_TAIL_CUT, &fixture.error),
                    UINT64_MAX);
   assert_int_equal(fixture.error.code, ERROR_NOT_FOUND);
-  assert_string_equal(fixture.error.message,
-                      "the log in /data does not reach back to sequence 1");
+  assert_string_equal(fixture.error.message, "the log in /data does not reach back to sequence 1");
   log_fixture_close(&fixture);
 }
 
@@ -156,8 +154,8 @@ static void test_a_full_disk_refuses_and_recovers(void **state)
                       "no space for the log: cannot allocate /data/log-next.tmp, 65536 bytes; free "
                       "space and retry: No space left on device");
   assert_int_equal(log_appended(log), appended);
-  assert_int_equal(
-      read_all(fixture.world, &fixture.options, 1, LOG_TAIL_KEEP, &fixture.error), appended);
+  assert_int_equal(read_all(fixture.world, &fixture.options, 1, LOG_TAIL_KEEP, &fixture.error),
+                   appended);
 
   world_sim_fail(fixture.sim, WORLD_SIM_ALLOCATE, 0, 0, false);
   assert_true(prepare_all(log, &fixture.error));

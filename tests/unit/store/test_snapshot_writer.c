@@ -59,8 +59,8 @@ static void put_record(struct snapshot_writer *writer, uint64_t ordinal, struct 
 static enum snapshot_state write_stepping(struct fixture *fixture, uint64_t sequence,
                                           uint64_t records)
 {
-  struct snapshot_writer *writer =
-      snapshot_writer_open(fixture->world, &fixture->options, sequence, &fixture->error);
+  struct snapshot_writer *writer = snapshot_writer_open(fixture->world, &fixture->options, sequence,
+                                                        &fixture->error);
   assert_non_null(writer);
   uint64_t put = 0;
   bool idle = false;
@@ -215,8 +215,8 @@ static void test_giving_up_removes_the_file(void **state)
   for (int steps = 0; steps < 30; steps++) {
     struct fixture fixture;
     fixture_open(&fixture, 1);
-    struct snapshot_writer *writer =
-        snapshot_writer_open(fixture.world, &fixture.options, 3, &fixture.error);
+    struct snapshot_writer *writer = snapshot_writer_open(fixture.world, &fixture.options, 3,
+                                                          &fixture.error);
     bool idle;
     uint64_t put = 0;
     for (int i = 0; i < steps; i++) {
@@ -240,8 +240,8 @@ static void test_every_allocation_may_fail(void **state)
   for (bool hit = true; hit; nth++) {
     uint64_t failing = memory->calls + nth;
     memory->fail_at = failing;
-    struct snapshot_writer *writer =
-        snapshot_writer_open(fixture.world, &fixture.options, 3, &fixture.error);
+    struct snapshot_writer *writer = snapshot_writer_open(fixture.world, &fixture.options, 3,
+                                                          &fixture.error);
     if (writer != NULL) {
       size_t size = 900000;
       uint8_t *payload = snapshot_writer_put(writer, 1, size, &fixture.error);
@@ -277,8 +277,10 @@ static void test_with_a_thread(void **state)
     assert_non_null(writer);
     uint64_t put = 0;
     while (put < 1000) {
-      if (snapshot_writer_room(writer)) put_record(writer, ++put, &error);
-      else nanosleep(&(struct timespec){.tv_nsec = 100000}, NULL);
+      if (snapshot_writer_room(writer))
+        put_record(writer, ++put, &error);
+      else
+        nanosleep(&(struct timespec){.tv_nsec = 100000}, NULL);
       if (run == 2 && put == 500) break;
     }
     if (run < 2) {
