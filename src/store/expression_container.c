@@ -4,24 +4,34 @@
  */
 #include "store/expression_tree.h"
 
-void container_begin(struct container *container, uint8_t *at, enum value_tag tag)
+/* Steps over `size` bytes to be written: the bound of whoever sized the memory must hold them. */
+static uint8_t *claim(struct container *container, size_t size)
+{
+  uint8_t *at = container->next;
+  CHECK_THAT((size_t)(container->limit - at), >=, size);
+  container->next = at + size;
+  return at;
+}
+
+void container_begin(struct container *container, uint8_t *start, uint8_t *limit,
+                     enum value_tag tag)
 {
   CHECK_THAT(tag, >=, VALUE_TAG_LIST);
-  *container = (struct container){.start = at, .next = at + VALUE_HEADER_BYTES};
-  at[0] = (uint8_t)tag;
+  CHECK(start <= limit);
+  *container = (struct container){.start = start, .limit = limit, .next = start};
+  *claim(container, VALUE_HEADER_BYTES) = (uint8_t)tag;
 }
 
 uint8_t *container_add_name(struct container *container, struct bytes name)
 {
-  uint8_t *to = container->next;
   size_t rest = name.size;
   while (rest >= 0x80) {
-    *to++ = (uint8_t)(rest | 0x80);
+    *claim(container, 1) = (uint8_t)(rest | 0x80);
     rest >>= 7;
   }
-  *to++ = (uint8_t)rest;
+  *claim(container, 1) = (uint8_t)rest;
+  uint8_t *to = claim(container, name.size);
   if (name.size > 0) memcpy(to, name.data, name.size);
-  container->next = to + name.size;
   return container->next;
 }
 
@@ -29,8 +39,7 @@ void container_add(struct container *container, const struct bytes *name, struct
 {
   CHECK(value_present(element));
   if (name != NULL) container_add_name(container, *name);
-  memcpy(container->next, element.data, element.size);
-  container->next += element.size;
+  memcpy(claim(container, element.size), element.data, element.size);
   container->count++;
 }
 
@@ -39,9 +48,15 @@ void container_add_run(struct container *container, const uint8_t *from, const u
 {
   CHECK(from <= end && (from == end) == (count == 0));
   if (from == end) return;
-  memcpy(container->next, from, (size_t)(end - from));
-  container->next += end - from;
+  memcpy(claim(container, (size_t)(end - from)), from, (size_t)(end - from));
   container->count += count;
+}
+
+void container_add_inner(struct container *container, struct container *inner)
+{
+  CHECK(inner->start == container->next);
+  claim(container, container_end(inner).size);
+  container->count++;
 }
 
 struct value container_end(struct container *container)

@@ -1,19 +1,16 @@
 /* Projections: the named parts of an item, in one pass over item and sorted targets. */
 #include "store/expression_tree.h"
 
-struct projection {
-  const struct target *targets;
-};
-
 /*
  * Copies the named entries of a container into `out` (begun here at out->start); a container of
  * which nothing is named is left out by the caller.
  */
-static void project_container(const struct projection *projection, struct value old, uint32_t first,
+static void project_container(const struct target *targets, struct value old, uint32_t first,
                               uint32_t end, uint32_t depth, struct container *out)
 {
-  const struct target *targets = projection->targets;
-  container_begin(out, out->start, (enum value_tag)old.data[0]);
+  CHECK_THAT(first, <, end);
+  CHECK_THAT(depth, <, ITEM_DEPTH_MAX);
+  container_begin(out, out->start, out->limit, (enum value_tag)old.data[0]);
   bool indexed = path_step_is_index(&targets[first].path.steps[depth]);
   if (old.data[0] != (indexed ? VALUE_TAG_LIST : VALUE_TAG_MAP)) return;
   struct entry entry = entry_first(old);
@@ -29,14 +26,12 @@ static void project_container(const struct projection *projection, struct value 
     if (entry.value.data[0] != VALUE_TAG_LIST && entry.value.data[0] != VALUE_TAG_MAP) continue;
     uint8_t *before = out->next;
     if (name != NULL) container_add_name(out, *name);
-    struct container inner = {.start = out->next};
-    project_container(projection, entry.value, first, group_end, depth + 1, &inner);
-    if (inner.count == 0) {
+    struct container inner = {.start = out->next, .limit = out->limit};
+    project_container(targets, entry.value, first, group_end, depth + 1, &inner);
+    if (inner.count > 0)
+      container_add_inner(out, &inner);
+    else
       out->next = before;
-      continue;
-    }
-    out->next += container_end(&inner).size;
-    out->count++;
   }
 }
 
@@ -48,9 +43,8 @@ bool expression_project(const struct expression *expression, struct value item, 
   /* What is named is a part of the item, so the result is never larger. */
   struct container out = {.start = arena_alloc(arena, item.size)};
   if (out.start == NULL) return error_set(error, ERROR_NO_MEMORY, "no memory for a projection");
-  struct projection projection = {expression->targets};
-  project_container(&projection, item, 0, expression->target_count, 0, &out);
+  out.limit = out.start + item.size;
+  project_container(expression->targets, item, 0, expression->target_count, 0, &out);
   *result = container_end(&out);
-  CHECK_THAT(result->size, <=, item.size);
   return true;
 }

@@ -274,11 +274,13 @@ enum {
 /* A container under construction in memory that was sized beforehand. */
 struct container {
   uint8_t *start;
+  uint8_t *limit; /* end of the memory */
   uint8_t *next;
   uint32_t count;
 };
 
-void container_begin(struct container *container, uint8_t *at, enum value_tag tag);
+void container_begin(struct container *container, uint8_t *start, uint8_t *limit,
+                     enum value_tag tag);
 void container_add(struct container *container, const struct bytes *name, struct value element);
 
 /* Adds `count` entries that stand encoded in a row. */
@@ -286,6 +288,9 @@ void container_add_run(struct container *container, const uint8_t *from, const u
                        uint32_t count);
 uint8_t *container_add_name(struct container *container, struct bytes name);
 struct value container_end(struct container *container);
+
+/* Ends a container that was written right where this one is to go on, and adds it. */
+void container_add_inner(struct container *container, struct container *inner);
 
 /* A place in a map or list that is walked along sorted path steps. */
 struct entry {

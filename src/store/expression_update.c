@@ -90,10 +90,11 @@ static bool append_lists(const struct update *update, struct value left, struct 
 {
   if (value_type(left) != VALUE_LIST || value_type(right) != VALUE_LIST)
     return refuse_operand(update);
-  uint8_t *memory = arena_alloc(update->arena, left.size + right.size);
+  size_t bound = left.size + right.size;
+  uint8_t *memory = arena_alloc(update->arena, bound);
   if (memory == NULL) return refuse_memory(update);
   struct container container;
-  container_begin(&container, memory, VALUE_TAG_LIST);
+  container_begin(&container, memory, memory + bound, VALUE_TAG_LIST);
   add_all(&container, left);
   add_all(&container, right);
   *outcome = container_end(&container);
@@ -138,10 +139,12 @@ static bool evaluate(const struct update *update, const struct node *node, struc
 static bool merge_sets(const struct update *update, struct value old, struct value other,
                        bool subtract, struct value *outcome)
 {
-  uint8_t *memory = arena_alloc(update->arena, old.size + other.size);
+  CHECK_THAT(old.data[0], ==, other.data[0]);
+  size_t bound = old.size + other.size;
+  uint8_t *memory = arena_alloc(update->arena, bound);
   if (memory == NULL) return refuse_memory(update);
   struct container set;
-  container_begin(&set, memory, (enum value_tag)old.data[0]);
+  container_begin(&set, memory, memory + bound, (enum value_tag)old.data[0]);
   struct value_iterator first = value_iterate(old);
   struct value_iterator second = value_iterate(other);
   struct value left;
@@ -235,7 +238,7 @@ static bool merge_container(const struct update *update, struct value old, uint3
   bool indexed = path_step_is_index(&targets[first].path.steps[depth]);
   if (!value_present(old) || old.data[0] != (indexed ? VALUE_TAG_LIST : VALUE_TAG_MAP))
     return refuse_path(update);
-  container_begin(out, out->start, indexed ? VALUE_TAG_LIST : VALUE_TAG_MAP);
+  container_begin(out, out->start, out->limit, indexed ? VALUE_TAG_LIST : VALUE_TAG_MAP);
   struct merge merge = {update, depth, out};
   struct entry entry = entry_first(old);
   while (first < end) {
@@ -268,10 +271,9 @@ static bool apply_group(const struct merge *merge, uint32_t first, uint32_t end,
   }
   if (!matched) return refuse_path(merge->update);
   if (name != NULL) container_add_name(out, *name);
-  struct container inner = {.start = out->next};
+  struct container inner = {.start = out->next, .limit = out->limit};
   if (!merge_container(merge->update, old, first, end, merge->depth + 1, &inner)) return false;
-  out->next += container_end(&inner).size;
-  out->count++;
+  container_add_inner(out, &inner);
   return true;
 }
 
@@ -303,9 +305,9 @@ bool expression_update(const struct expression *expression, struct value item,
   size_t bound = size_bound(&update);
   struct container out = {.start = arena_alloc(arena, bound)};
   if (out.start == NULL) return refuse_memory(&update);
+  out.limit = out.start + bound;
   if (!merge_container(&update, item, 0, count, 0, &out)) return false;
   *result = container_end(&out);
-  CHECK_THAT(result->size, <=, bound);
   CHECK_SLOW(item_size(*result) <= SIZE_PER_ENCODED_BYTE_MAX * result->size);
   if (result->size > ITEM_SIZE_MAX / SIZE_PER_ENCODED_BYTE_MAX &&
       item_size(*result) > ITEM_SIZE_MAX)

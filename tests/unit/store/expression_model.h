@@ -111,7 +111,7 @@ bool naive_equal(const struct naive *left, const struct naive *right);
 /* The value at a path, or NULL. */
 struct naive *naive_at(const struct naive_path *path, struct naive *item);
 
-/* Whether two paths cannot stand in one update: one begins with the other, or their kinds differ. */
+/* Whether two paths cannot stand in one update: one begins the other, or a name meets an index. */
 bool naive_clash(const struct naive_path *left, const struct naive_path *right);
 
 bool naive_test(struct arena *arena, const struct naive_condition *condition, struct naive *item);

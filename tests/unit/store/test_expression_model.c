@@ -1,7 +1,7 @@
 /*
  * Random items, expressions and values: the compiled expressions and the naive model must agree.
  *
- * TACOS_SEED sets the seed, TACOS_STEPS the number of items (each gets one expression of every kind).
+ * TACOS_SEED sets the seed, TACOS_STEPS the number of items (one expression of every kind each).
  */
 #include "unit/store/expression_fixture.h"
 #include "unit/store/expression_model.h"
