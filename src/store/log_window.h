@@ -21,8 +21,8 @@ struct log_window {
 };
 
 /*
- * Brings `need` bytes of the file from `position` on into the window; *have says how many there are,
- * fewer only where the file ends. False with ERROR_IO or ERROR_NO_MEMORY. Bytes already in the
+ * Brings `need` bytes of the file from `position` on into the window; *have says how many there
+ * are, fewer only where the file ends. False with ERROR_IO or ERROR_NO_MEMORY. Bytes already in the
  * window are not read again: log_window_clear first where the file may have changed.
  */
 bool log_window_fill(struct log_window *window, struct world *world, int file, const char *path,

@@ -1,6 +1,6 @@
-/* What the tests of the log share: a simulated world with a data directory, and numbered records. */
-#ifndef TACOS_TESTS_LOG_FIXTURE_H
-#define TACOS_TESTS_LOG_FIXTURE_H
+/* What tests of the log share: a simulated world with a data directory, and numbered records. */
+#ifndef TACOS_UNIT_STORE_LOG_FIXTURE_H
+#define TACOS_UNIT_STORE_LOG_FIXTURE_H
 
 #include "sim/random.h"
 #include "sim/world_sim.h"
@@ -44,7 +44,9 @@ static inline void log_fixture_close(struct log_fixture *fixture)
   world_sim_free(fixture->sim);
 }
 
-/* The payload of record `sequence` is a function of its number: 0 to 299 bytes, or `size` of them. */
+/*
+ * The payload of record `sequence` is a function of its number: 0 to 299 bytes, or `size` of them.
+ */
 static inline size_t record_size(uint64_t sequence)
 {
   return (size_t)(sequence * 37 % 300);

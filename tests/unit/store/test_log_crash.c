@@ -1,6 +1,6 @@
 /*
- * The log over a disk that dies: after every crash what is read is a prefix of what was appended, and
- * holds all that was durable.
+ * The log over a disk that dies: after every crash what is read is a prefix of what was appended,
+ * and holds all that was durable.
  */
 #include "store/log_writer.h"
 #include "unit/store/log_fixture.h"

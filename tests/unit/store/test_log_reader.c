@@ -128,7 +128,9 @@ static void test_two_damaged_frames_are_a_hole(void **state)
                        "%" PRIu64 " was written (sequence 8)",
            second[3].offset, second[4].offset);
   assert_string_equal(fixture.error.message, expected);
-  /* Both in reverse: the tail from record 8 on was never acknowledged as far as anybody can tell. */
+  /*
+   * Both in reverse: the tail from record 8 on was never acknowledged as far as anybody can tell.
+   */
   world_sim_flip(fixture.sim, SECOND_PATH, second[4].offset + 60, 0);
   assert_int_equal(recover(&fixture), 7);
   assert_int_equal(recover(&fixture), 7);
@@ -299,6 +301,39 @@ static void test_an_empty_directory_is_an_empty_log(void **state)
   log_fixture_close(&fixture);
 }
 
+/* Frames larger than the window, between small ones. */
+static void test_large_frames(void **state)
+{
+  (void)state;
+  static const size_t sizes[] = {10, 3000000, 20, 1 << 20, (1 << 20) - 80, 30, 2500000};
+  enum { COUNT = sizeof sizes / sizeof *sizes };
+  struct log_fixture fixture;
+  log_fixture_open(&fixture, 1);
+  fixture.options.segment_bytes = 8 << 20;
+  struct log *log = log_open(fixture.world, &fixture.options, 1, &fixture.error);
+  for (size_t i = 0; i < COUNT; i++) {
+    assert_true(append_sized(log, sizes[i], &fixture.error));
+    assert_true(log_wait(log, i + 1, &fixture.error));
+  }
+  for (int round = 0; round < 3; round++) {
+    enum log_tail tail = round == 0 ? LOG_TAIL_KEEP : LOG_TAIL_CUT;
+    struct log_reader *reader = log_reader_open(fixture.world, &fixture.options, 1, tail,
+                                                &fixture.error);
+    struct log_record record;
+    for (size_t i = 0; i < COUNT; i++) {
+      assert_int_equal(log_reader_next(reader, &record, &fixture.error), 1);
+      assert_int_equal(record.sequence, i + 1);
+      assert_int_equal(record.payload.size, sizes[i]);
+      for (size_t at = 0; at < sizes[i]; at += 4099)
+        assert_int_equal(record.payload.data[at], (uint8_t)((i + 1) * 31 + at * 7));
+    }
+    assert_int_equal(log_reader_next(reader, &record, &fixture.error), 0);
+    log_reader_close(reader);
+    if (round == 0) assert_true(log_close(log, &fixture.error));
+  }
+  log_fixture_close(&fixture);
+}
+
 static void test_every_allocation_and_call_may_fail(void **state)
 {
   (void)state;
@@ -340,6 +375,7 @@ int main(void)
       cmocka_unit_test(test_a_growing_tail_is_waited_for),
       cmocka_unit_test(test_keep_finds_holes_too),
       cmocka_unit_test(test_an_empty_directory_is_an_empty_log),
+      cmocka_unit_test(test_large_frames),
       cmocka_unit_test(test_every_allocation_and_call_may_fail),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -66,7 +66,9 @@ static void fixture_close(struct fixture *fixture)
   assert_int_equal(fixture->world->memory.in_use, 0);
 }
 
-/* Turns of random length without a pause: refusals would be spurious, rolls must not lose a record. */
+/*
+ * Turns of random length without a pause: refusals would be spurious, rolls must not lose a record.
+ */
 static void test_bursts_meet_no_refusal(void **state)
 {
   (void)state;
@@ -179,7 +181,9 @@ static void test_a_reader_follows_the_writer(void **state)
   fixture_close(&fixture);
 }
 
-/* A write that fails stops the process with a line that says why; what was durable is still there. */
+/*
+ * A write that fails stops the process with a line that says why; what was durable is still there.
+ */
 static void test_a_failed_write_stops_the_process(void **state)
 {
   (void)state;
