@@ -69,6 +69,7 @@ static const char *format_bound(struct value value, char text[BOUND_TEXT_BYTES])
 static bool check_between(const struct check *check, const struct node *node)
 {
   if (!check_types(check, node, TYPE_S | TYPE_N | TYPE_B)) return false;
+  /* Bounds that the item has are judged when it is known, and are then no error. */
   if (node->nodes[1]->operation != OPERATION_VALUE || node->nodes[2]->operation != OPERATION_VALUE)
     return true;
   struct value low = check->values[node->nodes[1]->slot];
@@ -94,6 +95,7 @@ static bool check_attribute_type(const struct check *check, const struct node *n
 {
   enum value_type type = known_type(check, node->nodes[1]);
   if (type != VALUE_STRING) return refuse_type(check, node, type);
+  CHECK_THAT(node->nodes[1]->operation, ==, OPERATION_VALUE);
   struct bytes name = value_bytes(check->values[node->nodes[1]->slot]);
   for (int known = VALUE_STRING; known <= VALUE_BINARY_SET; known++) {
     if (bytes_equal(name, bytes_of_text(value_type_name((enum value_type)known)))) return true;
@@ -105,6 +107,7 @@ static bool check_attribute_type(const struct check *check, const struct node *n
                    expression_kind_name(check->expression->kind), BYTES_FORMAT(name));
 }
 
+/* Operands before the operation they belong to. */
 static bool check_node(const struct check *check, const struct node *node)
 {
   for (uint32_t i = 0; i < node->count; i++) {
@@ -157,6 +160,7 @@ static bool check_target(const struct check *check, const struct target *target)
 bool expression_check_values(const struct expression *expression, const struct value *values,
                              struct error *error)
 {
+  CHECK((expression->condition == NULL) == (expression->target_count > 0));
   struct check check = {expression, values, error};
   if (expression->condition != NULL) return check_node(&check, expression->condition);
   for (uint32_t i = 0; i < expression->target_count; i++) {

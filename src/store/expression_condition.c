@@ -51,6 +51,7 @@ static bool check_condition(struct parser *parser, const struct node *node)
   return true;
 }
 
+/* DynamoDB takes `a = a` for a mistake; so it does with functions of two operands. */
 static void check_distinct(struct parser *parser, const struct node *node)
 {
   if (node->count != 2 || node->nodes[0]->operation != OPERATION_PATH ||
@@ -65,9 +66,12 @@ static void check_distinct(struct parser *parser, const struct node *node)
       operation_infos[node->operation].name, path_format(&node->nodes[0]->path, path));
 }
 
+/* Notes the faults of a finished comparison: of functions only size() may be an operand. */
 static struct node *finish_comparison(struct parser *parser, struct node *node)
 {
   if (node == NULL) return NULL;
+  CHECK_THAT(place_of(node), ==, PLACE_COMPARISON);
+  CHECK_THAT(node->count, >=, 2);
   for (uint32_t i = 0; i < node->count; i++) {
     const struct node *operand = node->nodes[i];
     if (is_function_call(operand) && operand->operation != OPERATION_SIZE &&
@@ -79,6 +83,7 @@ static struct node *finish_comparison(struct parser *parser, struct node *node)
   return node;
 }
 
+/* The AND inside belongs to BETWEEN because bounds are operands, which no AND can join. */
 static struct node *parse_between(struct parser *parser, const struct node *left)
 {
   parser_advance(parser);
@@ -159,6 +164,7 @@ struct link {
 static struct node *chain_node(struct parser *parser, enum operation operation,
                                const struct link *first, uint32_t count)
 {
+  CHECK_THAT(count, >=, 2);
   const struct node **nodes = parser_alloc(parser, count, sizeof(*nodes));
   if (nodes == NULL) return NULL;
   for (uint32_t i = 0; i < count; i++, first = first->next) nodes[i] = first->node;
@@ -204,5 +210,6 @@ struct node *parse_condition(struct parser *parser)
 {
   struct node *node = parse_or(parser);
   if (node == NULL || !check_condition(parser, node)) return NULL;
+  CHECK_THAT(parser->depth, ==, 0);
   return node;
 }

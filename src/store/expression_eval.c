@@ -50,7 +50,10 @@ static struct value size_of(struct evaluation *evaluation, struct value value)
 static struct value resolve(struct evaluation *evaluation, const struct node *node)
 {
   if (node->operation == OPERATION_PATH) return path_resolve(&node->path, evaluation->item);
-  if (node->operation == OPERATION_VALUE) return evaluation->values[node->slot];
+  if (node->operation == OPERATION_VALUE) {
+    CHECK_SLOW(value_present(evaluation->values[node->slot]));
+    return evaluation->values[node->slot];
+  }
   CHECK_THAT(node->operation, ==, OPERATION_SIZE);
   return size_of(evaluation, resolve(evaluation, node->nodes[0]));
 }
@@ -102,6 +105,7 @@ static bool contains(struct value value, struct value wanted)
   return false;
 }
 
+/* Whether the name of a type, such as "NS", is that of a value. */
 static bool has_type(struct value value, struct value name)
 {
   if (!value_present(value) || value_type(name) != VALUE_STRING) return false;
@@ -138,6 +142,7 @@ static bool ordered(enum operation operation, struct value left, struct value ri
 
 static bool is_in(struct evaluation *evaluation, const struct node *node)
 {
+  CHECK_THAT(node->count, >=, 2);
   struct value left = resolve(evaluation, node->nodes[0]);
   for (uint32_t i = 1; i < node->count; i++) {
     if (equal(left, resolve(evaluation, node->nodes[i]))) return true;
@@ -145,6 +150,7 @@ static bool is_in(struct evaluation *evaluation, const struct node *node)
   return false;
 }
 
+/* Bounds from the item may be the wrong way round: then nothing is between them. */
 static bool between(struct evaluation *evaluation, const struct node *node)
 {
   struct value value = resolve(evaluation, node->nodes[0]);
@@ -152,6 +158,7 @@ static bool between(struct evaluation *evaluation, const struct node *node)
          ordered(OPERATION_LESS_EQUAL, value, resolve(evaluation, node->nodes[2]));
 }
 
+/* Any operation that is not AND, OR or NOT; its faults were found when it was compiled. */
 static bool holds_leaf(struct evaluation *evaluation, const struct node *node)
 {
   if (node->operation == OPERATION_BETWEEN) return between(evaluation, node);
@@ -159,6 +166,7 @@ static bool holds_leaf(struct evaluation *evaluation, const struct node *node)
   struct value left = resolve(evaluation, node->nodes[0]);
   if (node->operation == OPERATION_ATTRIBUTE_EXISTS) return value_present(left);
   if (node->operation == OPERATION_ATTRIBUTE_NOT_EXISTS) return !value_present(left);
+  /* All that is left compares two operands. */
   CHECK_THAT(node->count, ==, 2);
   struct value right = resolve(evaluation, node->nodes[1]);
   switch (node->operation) {
@@ -177,6 +185,7 @@ static bool holds_leaf(struct evaluation *evaluation, const struct node *node)
   }
 }
 
+/* Left to right, and no further than the answer needs. */
 static bool holds(struct evaluation *evaluation, const struct node *node)
 {
   switch (node->operation) {

@@ -78,6 +78,7 @@ struct token expression_lex(struct bytes text, size_t offset)
   return token;
 }
 
+/* Clearing bit 5 makes letters upper case; no other character of a word becomes a letter by it. */
 bool token_is_keyword(const struct token *token, const char *keyword)
 {
   if (token->type != TOKEN_WORD || token->text.size != strlen(keyword)) return false;

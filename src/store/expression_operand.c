@@ -65,6 +65,7 @@ static bool is_keyword(const struct parser *parser)
   return false;
 }
 
+/* One name of a path. Reserved words are a fault, keywords of this grammar a syntax error. */
 static bool parse_name(struct parser *parser, struct bytes *name)
 {
   if (parser->token.type == TOKEN_NAME) {
@@ -111,6 +112,7 @@ struct node *parse_value(struct parser *parser)
 
 /* ---- paths ---- */
 
+/* digits ']'; the '[' has been read. */
 static bool parse_index(struct parser *parser, struct path_step *step)
 {
   if (parser->token.type != TOKEN_DIGITS) return parser_refuse_syntax(parser) != NULL;
@@ -154,6 +156,7 @@ bool parse_path_rest(struct parser *parser, struct path *path)
   struct path_step *copy = parser_alloc(parser, count, sizeof(*copy));
   if (copy == NULL) return false;
   memcpy(copy, steps, count * sizeof(steps[0]));
+  CHECK(!path_step_is_index(&copy[0]));
   *path = (struct path){copy, count};
   return true;
 }
@@ -165,6 +168,7 @@ bool parse_path(struct parser *parser, struct path *path)
   if (first == NULL || mention == NULL) return false;
   *first = (struct path_step){.index = 0};
   if (!parse_name(parser, &first->name)) return false;
+  CHECK_THAT(first->name.size, >, 0);
   *path = (struct path){first, 1};
 
   *mention = (struct mention){.name = first->name};
@@ -286,9 +290,11 @@ static const struct node **parse_arguments(struct parser *parser, uint32_t *coun
   uint32_t copied = 0;
   for (struct argument *argument = first; argument != NULL; argument = argument->next)
     nodes[copied++] = argument->node;
+  CHECK_THAT(copied, ==, *count);
   return nodes;
 }
 
+/* Behind `name (`. Any word is a function here: that it does not exist is no syntax error. */
 static struct node *parse_call(struct parser *parser, struct bytes name)
 {
   uint32_t count;

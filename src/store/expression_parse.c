@@ -54,6 +54,7 @@ const char *expression_kind_name(enum expression_kind kind)
 
 /* ---- tokens ---- */
 
+/* The offset just behind a token. */
 static size_t end_of(const struct parser *parser, const struct token *token)
 {
   return (size_t)(token->text.data - parser->text.data) + token->text.size;
@@ -127,6 +128,7 @@ void parser_fault(struct parser *parser, int rank, const char *format, ...)
             message);
 }
 
+/* Parsing, checking and evaluating all recurse at most this deep. */
 bool parser_enter(struct parser *parser)
 {
   if (parser->depth < EXPRESSION_DEPTH_MAX) {
@@ -163,6 +165,7 @@ struct node *parser_node(struct parser *parser, enum operation operation,
 {
   struct node *node = parser_alloc(parser, 1, sizeof(*node));
   if (node == NULL) return NULL;
+  CHECK_THAT(operation, <, OPERATION_COUNT);
   *node = (struct node){.operation = operation, .count = count};
   if (count == 0) return node;
   node->nodes = parser_alloc(parser, count, sizeof(*node->nodes));
@@ -176,6 +179,7 @@ struct node *parser_node(struct parser *parser, enum operation operation,
 
 /* ---- the entry point ---- */
 
+/* The parser's list as an array, for expression_mentions. */
 static bool copy_mentions(struct parser *parser, struct expression *expression)
 {
   struct bytes *mentioned = parser_alloc(parser, parser->mention_count, sizeof(*mentioned));
@@ -195,8 +199,13 @@ static bool refuse_deferred(struct parser *parser)
   return false;
 }
 
+/*
+ * What remains when the text has been read: the noted faults in DynamoDB's order. Updates and
+ * projections report clashing paths between undefined placeholders and faulty operands.
+ */
 static bool finish(struct parser *parser, struct expression *expression)
 {
+  CHECK((expression->condition == NULL) == (parser->target_count > 0));
   if (parser->token.type != TOKEN_END) return parser_refuse_syntax(parser) != NULL;
   if (parser->operators > EXPRESSION_OPERATORS_MAX)
     parser_fault(parser, RANK_LIMIT,

@@ -17,8 +17,12 @@ static const struct {
 
 enum { SECTION_COUNT = sizeof(sections) / sizeof(sections[0]) };
 
+/* Targets are kept in the order of the text, in which clashes are reported; sorting comes later. */
 bool parser_add_target(struct parser *parser, const struct target *target)
 {
+  bool has_operand = target->verb != TARGET_REMOVE && target->verb != TARGET_PROJECT;
+  CHECK_THAT(target->path.count, >, 0);
+  CHECK((target->operand != NULL) == has_operand);
   struct target_link *link = parser_alloc(parser, 1, sizeof(*link));
   if (link == NULL) return false;
   *link = (struct target_link){.target = *target};
@@ -42,6 +46,7 @@ static struct node *parse_sum_group(struct parser *parser)
   return node;
 }
 
+/* One operator at most: a sum in parentheses is no operand of another. */
 static struct node *parse_sum(struct parser *parser)
 {
   struct node *left = parser_sees(parser, '(') ? parse_sum_group(parser) : parse_operand(parser);
@@ -86,6 +91,7 @@ static bool parse_actions(struct parser *parser, enum target_verb verb)
   return true;
 }
 
+/* Sections come in any order without commas between them, each at most once. */
 bool parse_update(struct parser *parser)
 {
   bool seen[SECTION_COUNT] = {false};
@@ -102,6 +108,7 @@ bool parse_update(struct parser *parser)
     parser_advance(parser);
     if (!parse_actions(parser, sections[section].verb)) return false;
   } while (parser->token.type != TOKEN_END);
+  CHECK_THAT(parser->target_count, >, 0);
   return true;
 }
 

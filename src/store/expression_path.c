@@ -69,6 +69,7 @@ struct value path_resolve(const struct path *path, struct value item)
 
 /* ---- targets ---- */
 
+/* Lets targets[root] sink below larger ones in the heap targets[0..count). */
 static void sift_down(struct target *targets, uint32_t root, uint32_t count)
 {
   for (;;) {
@@ -98,6 +99,7 @@ static void sort_targets(struct target *targets, uint32_t count)
 
 enum clash { CLASH_NONE, CLASH_OVERLAP, CLASH_CONFLICT };
 
+/* Overlap: one path is the other or begins it. Conflict: a name and an index at the same place. */
 static enum clash path_clash(const struct path *one, const struct path *two)
 {
   for (uint32_t i = 0; i < one->count && i < two->count; i++) {
@@ -135,6 +137,7 @@ static bool check_clashes(struct parser *parser, const struct target *targets, u
   return true;
 }
 
+/* In sorted order equal first steps are neighbours, so one look back finds repetitions. */
 static bool list_touched(struct parser *parser, struct expression *expression)
 {
   struct bytes *touched = parser_alloc(parser, expression->target_count, sizeof(*touched));
@@ -169,6 +172,8 @@ bool expression_sort_targets(struct parser *parser, struct expression *expressio
 uint32_t targets_group_end(const struct target *targets, uint32_t first, uint32_t end,
                            uint32_t depth)
 {
+  CHECK_THAT(first, <, end);
+  CHECK_THAT(depth, <, targets[first].path.count);
   const struct path_step *step = &targets[first].path.steps[depth];
   uint32_t next = first + 1;
   while (next < end && step_compare(step, &targets[next].path.steps[depth]) == 0) next++;

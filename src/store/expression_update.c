@@ -101,6 +101,7 @@ static bool append_lists(const struct update *update, struct value left, struct 
   return true;
 }
 
+/* A path on the right-hand side must lead somewhere. */
 static bool evaluate_path(const struct update *update, const struct path *path,
                           struct value *outcome)
 {
@@ -163,6 +164,7 @@ static bool merge_sets(const struct update *update, struct value old, struct val
   return true;
 }
 
+/* ADD counts a missing attribute as zero or as the empty set, DELETE does nothing to it. */
 static bool combine(const struct update *update, const struct target *target, struct value *outcome)
 {
   struct value operand = update->values[target->operand->slot];
@@ -180,6 +182,7 @@ static bool combine(const struct update *update, const struct target *target, st
   return add_numbers(update, old, operand, false, outcome);
 }
 
+/* How many lists and maps stand inside each other; values are no deeper than ITEM_DEPTH_MAX. */
 static uint32_t value_depth(struct value value)
 {
   enum value_type type = value_type(value);
