@@ -54,6 +54,8 @@ SIM      := $(sort $(wildcard tests/sim/*.c))
 SIM_LIB  := $(filter-out tests/sim/sim_%.c,$(SIM))
 FUZZ     := $(sort $(wildcard tests/fuzz/fuzz_*.c))
 BENCHES  := $(sort $(wildcard bench/bench_*.c))
+# What benchmarks share, peers included: every other file beside them.
+BENCH_LIB := $(sort $(filter-out $(BENCHES),$(wildcard bench/*.c)))
 # Helpers that unit tests share: every other file beside them.
 UNIT_LIB := $(sort $(filter-out $(UNIT),$(wildcard tests/unit/*/*.c)))
 
@@ -66,7 +68,7 @@ all: build/tacos
 define VARIANT
 build/$(1)/%.o: %.c Makefile | deps
 	@mkdir -p $$(@D)
-	$$(or $$(CC_$(1)),$$(CC)) $$(COMMON) -Itests $$(CFLAGS_$(1)) -c $$< -o $$@
+	$$(or $$(CC_$(1)),$$(CC)) $$(COMMON) -Itests -Ibench $$(CFLAGS_$(1)) -c $$< -o $$@
 endef
 $(foreach variant,release asan tsan sim fuzz,$(eval $(call VARIANT,$(variant))))
 
@@ -95,7 +97,7 @@ $(foreach test,$(filter tests/sim/sim_%,$(SIM:.c=)),$(eval $(call PROGRAM,sim,$(
 $(foreach test,$(FUZZ:.c=),$(eval $(call PROGRAM,fuzz,$(test),$(SIM_LIB))))
 # The same targets as plain programs that run the files they are given.
 $(foreach test,$(FUZZ:.c=),$(eval $(call PROGRAM,asan,$(test),tests/fuzz/replay.c $(SIM_LIB))))
-$(foreach test,$(BENCHES:.c=),$(eval $(call PROGRAM,release,$(test),,-lrocksdb)))
+$(foreach test,$(BENCHES:.c=),$(eval $(call PROGRAM,release,$(test),$(BENCH_LIB),-lrocksdb)))
 
 .PHONY: deps
 deps:
