@@ -192,6 +192,11 @@ struct index_slot *index_find(const struct index *index, uint64_t hash)
   return page_probe(page_of(index, hash), hash, slot_home(hash));
 }
 
+void index_prefetch(const struct index *index, uint64_t hash)
+{
+  __builtin_prefetch(&page_of(index, hash)->slots[slot_home(hash)]);
+}
+
 struct index_slot *index_find_next(const struct index *index, const struct index_slot *slot)
 {
   struct index_page *page = page_of(index, slot->hash);

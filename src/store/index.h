@@ -53,6 +53,9 @@ void index_free(struct index *index);
  * A slot is valid until the next insert, prepare or remove; its entry may be replaced in place.
  */
 struct index_slot *index_find(const struct index *index, uint64_t hash);
+
+/* Fetches the cache line where the search for a hash begins: for lookups that will come together. */
+void index_prefetch(const struct index *index, uint64_t hash);
 struct index_slot *index_find_next(const struct index *index, const struct index_slot *slot);
 
 /*

@@ -189,21 +189,34 @@ struct index_change {
   uint64_t new_hash;
 };
 
+/* The key values of an item in a secondary index; false when it is not in it. */
+static bool index_key(const struct keyspace *keyspace, const struct item *item,
+                      struct value *partition, struct value *sort)
+{
+  *sort = VALUE_NONE;
+  if (item == NULL) return false;
+  *partition = keyspace_partition_of(keyspace, item);
+  if (!value_present(*partition)) return false;
+  if (keyspace->sort.name.size == 0) return true;
+  *sort = keyspace_sort_of(keyspace, item);
+  return value_present(*sort);
+}
+
 static struct index_change change_in(const struct keyspace *keyspace,
                                      const struct table_change *change)
 {
-  struct index_change in = {0};
-  const struct item *old_item = change->old_item;
-  const struct item *new_item = change->new_item;
-  in.old_in = old_item != NULL && keyspace_covers(keyspace, old_item);
-  in.new_in = new_item != NULL && keyspace_covers(keyspace, new_item);
-  if (in.old_in) in.old_hash = keyspace_hash(keyspace, keyspace_partition_of(keyspace, old_item));
-  if (in.new_in) in.new_hash = keyspace_hash(keyspace, keyspace_partition_of(keyspace, new_item));
-  in.same_key = in.old_in && in.new_in && in.old_hash == in.new_hash &&
-                value_equal(keyspace_partition_of(keyspace, old_item),
-                            keyspace_partition_of(keyspace, new_item)) &&
-                value_equal(keyspace_sort_of(keyspace, old_item),
-                            keyspace_sort_of(keyspace, new_item));
+  struct value old_partition;
+  struct value old_sort;
+  struct value new_partition;
+  struct value new_sort;
+  struct index_change in = {
+      .old_in = index_key(keyspace, change->old_item, &old_partition, &old_sort),
+      .new_in = index_key(keyspace, change->new_item, &new_partition, &new_sort),
+  };
+  if (in.old_in) in.old_hash = keyspace_hash(keyspace, old_partition);
+  if (in.new_in) in.new_hash = keyspace_hash(keyspace, new_partition);
+  in.same_key = in.old_in && in.new_in && value_equal(old_partition, new_partition) &&
+                value_equal(old_sort, new_sort);
   return in;
 }
 

@@ -256,6 +256,12 @@ static enum store_status evaluate_all(const struct store_action *actions,
                                       struct arena *arena, size_t *refused, struct error *error)
 {
   *refused = 0;
+  /* The cache misses of all look-ups at once instead of one after the other. */
+  for (size_t i = 0; i < count && count > 1; i++) {
+    if (value_type(actions[i].item) == VALUE_MAP)
+      index_prefetch(&actions[i].table->primary.index,
+                     table_hash(actions[i].table, actions[i].item));
+  }
   for (size_t i = 0; i < count; i++) {
     struct evaluation *evaluation = &evaluations[i];
     *evaluation = (struct evaluation){0};
