@@ -104,8 +104,8 @@ void directory_settle(struct node *directory, size_t count)
 
 /* ---- paths ---- */
 
-int tree_find_parent(struct node *root, const char *path, struct node **directory,
-                     char name[NAME_BYTES])
+int disk_tree_find_parent(struct node *root, const char *path, struct node **directory,
+                          char name[NAME_BYTES])
 {
   *directory = root;
   name[0] = 0;
@@ -127,10 +127,10 @@ int tree_find_parent(struct node *root, const char *path, struct node **director
   return 0;
 }
 
-int tree_find(struct node *root, const char *path, struct node **node)
+int disk_tree_find(struct node *root, const char *path, struct node **node)
 {
   char name[NAME_BYTES];
-  int result = tree_find_parent(root, path, node, name);
+  int result = disk_tree_find_parent(root, path, node, name);
   if (result < 0 || name[0] == 0) return result;
   struct entry *entry = entries_find(&(*node)->now, name);
   if (entry == NULL) return -ENOENT;
@@ -147,7 +147,7 @@ static size_t names_kept(enum world_sim_crash mode, size_t count, struct random 
   return (size_t)random_between(random, 0, count);
 }
 
-void tree_crash(struct node *node, enum world_sim_crash mode, struct random *random)
+void disk_tree_crash(struct node *node, enum world_sim_crash mode, struct random *random)
 {
   CHECK_THAT(node->locked_by, ==, 0);
   if (!node->is_directory) {
@@ -161,5 +161,6 @@ void tree_crash(struct node *node, enum world_sim_crash mode, struct random *ran
     entries_set(&node->now, node->durable.list[i].name, node->durable.list[i].node);
   entries_clear(&old);
   free(old.list);
-  for (size_t i = 0; i < node->now.count; i++) tree_crash(node->now.list[i].node, mode, random);
+  for (size_t i = 0; i < node->now.count; i++)
+    disk_tree_crash(node->now.list[i].node, mode, random);
 }

@@ -64,13 +64,13 @@ void directory_settle(struct node *directory, size_t count);
  * The directory that holds the last name of `path`, and that name; "" and the root itself when the
  * path is the root. Relative paths start at the root, "." is skipped. -ENOENT, -ENOTDIR.
  */
-int tree_find_parent(struct node *root, const char *path, struct node **directory,
-                     char name[NAME_BYTES]);
+int disk_tree_find_parent(struct node *root, const char *path, struct node **directory,
+                          char name[NAME_BYTES]);
 
 /* The node that `path` names. */
-int tree_find(struct node *root, const char *path, struct node **node);
+int disk_tree_find(struct node *root, const char *path, struct node **node);
 
 /* What a power loss leaves of everything below `node`. No handle may be open. */
-void tree_crash(struct node *node, enum world_sim_crash mode, struct random *random);
+void disk_tree_crash(struct node *node, enum world_sim_crash mode, struct random *random);
 
 #endif

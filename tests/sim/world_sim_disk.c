@@ -66,13 +66,13 @@ static void take_sync_time(struct world_sim *sim)
 static int locate(struct world_sim *sim, const char *path, struct node **directory,
                   char name[NAME_BYTES])
 {
-  return sim->dead ? -EIO : tree_find_parent(sim->disk->root, path, directory, name);
+  return sim->dead ? -EIO : disk_tree_find_parent(sim->disk->root, path, directory, name);
 }
 
 static int locate_directory(struct world_sim *sim, const char *path, struct node **directory)
 {
   if (sim->dead) return -EIO;
-  int result = tree_find(sim->disk->root, path, directory);
+  int result = disk_tree_find(sim->disk->root, path, directory);
   if (result < 0) return result;
   return (*directory)->is_directory ? 0 : -ENOTDIR;
 }
@@ -407,7 +407,7 @@ void disk_free(struct disk *disk)
 void disk_crash(struct world_sim *sim, enum world_sim_crash mode)
 {
   close_all(sim->disk);
-  tree_crash(sim->disk->root, mode, &sim->random);
+  disk_tree_crash(sim->disk->root, mode, &sim->random);
 }
 
 static void visit_below(const struct node *node, char *path, size_t size,
@@ -430,7 +430,7 @@ void world_sim_visit_files(struct world_sim *sim, world_sim_visit_file *visit, v
 int world_sim_flip(struct world_sim *sim, const char *path, uint64_t offset, unsigned bit)
 {
   struct node *node;
-  int result = tree_find(sim->disk->root, path, &node);
+  int result = disk_tree_find(sim->disk->root, path, &node);
   if (result < 0) return result;
   if (offset >= node->file.size || bit > 7) return -EINVAL;
   disk_file_flip(&node->file, offset, bit);
