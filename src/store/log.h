@@ -130,6 +130,13 @@ struct log_reader *log_reader_open(struct world *world, const struct log_options
  */
 int log_reader_next(struct log_reader *reader, struct log_record *record, struct error *error);
 
+/*
+ * Where the record that was read last lies: its segment (valid until the next call), and the offset
+ * of its header in it.
+ */
+const char *log_reader_path(const struct log_reader *reader);
+uint64_t log_reader_offset(const struct log_reader *reader, const struct log_record *record);
+
 void log_reader_close(struct log_reader *reader);
 
 #endif

@@ -62,6 +62,19 @@ void log_reader_close(struct log_reader *reader)
   memory_free(memory, reader, sizeof *reader);
 }
 
+const char *log_reader_path(const struct log_reader *reader)
+{
+  return reader->path;
+}
+
+uint64_t log_reader_offset(const struct log_reader *reader, const struct log_record *record)
+{
+  ptrdiff_t payload = record->payload.data - reader->records.data;
+  CHECK(payload >= LOG_RECORD_HEADER_BYTES && (size_t)payload <= reader->records.size);
+  return reader->frame_position + LOG_FRAME_HEADER_BYTES + (uint64_t)payload -
+         LOG_RECORD_HEADER_BYTES;
+}
+
 static bool open_segment(struct log_reader *reader, uint64_t sequence, struct error *error)
 {
   struct world *world = reader->world;

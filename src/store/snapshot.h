@@ -128,6 +128,11 @@ const struct snapshot_info *snapshot_reader_info(const struct snapshot_reader *r
 int snapshot_reader_next(struct snapshot_reader *reader, struct snapshot_record *record,
                          struct error *error);
 
+/* Where the record that was read last lies: the file, and the offset of its header in it. */
+const char *snapshot_reader_path(const struct snapshot_reader *reader);
+uint64_t snapshot_reader_offset(const struct snapshot_reader *reader,
+                                const struct snapshot_record *record);
+
 void snapshot_reader_close(struct snapshot_reader *reader);
 
 /* ---- files ---- */

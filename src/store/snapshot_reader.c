@@ -165,6 +165,20 @@ const struct snapshot_info *snapshot_reader_info(const struct snapshot_reader *r
   return &reader->info;
 }
 
+const char *snapshot_reader_path(const struct snapshot_reader *reader)
+{
+  return reader->path;
+}
+
+uint64_t snapshot_reader_offset(const struct snapshot_reader *reader,
+                                const struct snapshot_record *record)
+{
+  ptrdiff_t payload = record->payload.data - reader->records.data;
+  CHECK(payload >= LOG_RECORD_HEADER_BYTES && (size_t)payload <= reader->records.size);
+  return reader->frame_position + LOG_FRAME_HEADER_BYTES + (uint64_t)payload -
+         LOG_RECORD_HEADER_BYTES;
+}
+
 int snapshot_reader_next(struct snapshot_reader *reader, struct snapshot_record *record,
                          struct error *error)
 {
