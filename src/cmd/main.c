@@ -1,0 +1,182 @@
+#include "cmd/commands.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static int command_help(const struct arguments *arguments);
+
+static const struct command COMMANDS[] = {
+    {
+        .name = "serve",
+        .summary = "run the platform until Ctrl-C",
+        .options = OPTION_BIT(OPTION_DATA_DIR) | OPTION_BIT(OPTION_KEY_FILE),
+        .details = "Opens the store, which is made when there is none. SIGINT and SIGTERM stop it "
+                   "when all\nthat was acknowledged is on disk. Warnings go to stderr, one JSON "
+                   "object per line.",
+        .run = command_serve,
+    },
+    {
+        .name = "backup",
+        .summary = "copy the store to DIR, also while it is in use",
+        .operand = "DIR",
+        .operand_need = OPERAND_NEEDED,
+        .options = OPTION_BIT(OPTION_DATA_DIR) | OPTION_BIT(OPTION_KEY_FILE),
+        .details = "Everything acknowledged before it began is in the copy. Run again on the same "
+                   "DIR it adds\nwhat is new. The copy is sealed with the key, if there is one.",
+        .run = command_backup,
+    },
+    {
+        .name = "restore",
+        .summary = "make a new store from the backup in DIR",
+        .operand = "DIR",
+        .operand_need = OPERAND_NEEDED,
+        .options = OPTION_BIT(OPTION_AT) | OPTION_BIT(OPTION_DATA_DIR) |
+                   OPTION_BIT(OPTION_KEY_FILE),
+        .details = "The new store is made in the data directory, which must be empty or absent. "
+                   "Without --at\nit gets everything that DIR holds.",
+        .run = command_restore,
+    },
+    {
+        .name = "check",
+        .summary = "verify every byte of the store or backup in DIR",
+        .operand = "DIR",
+        .operand_need = OPERAND_NEEDED,
+        .options = OPTION_BIT(OPTION_KEY_FILE),
+        .details = "Changes nothing, also while the store is in use. Exit status 1 when something "
+                   "is wrong.",
+        .run = command_check,
+    },
+    {
+        .name = "keygen",
+        .summary = "make a new key in FILE",
+        .operand = "FILE",
+        .operand_need = OPERAND_NEEDED,
+        .details = "256 random bits as 64 hex digits, mode 0600. Never overwrites a file. Keep a "
+                   "copy elsewhere:\nwithout the key nobody can read the store.",
+        .run = command_keygen,
+    },
+    {
+        .name = "version",
+        .summary = "print the version",
+        .run = command_version,
+    },
+    {
+        .name = "help",
+        .summary = "print this, or all about one command",
+        .operand = "COMMAND",
+        .operand_need = OPERAND_OPTIONAL,
+        .run = command_help,
+    },
+};
+
+enum { COMMAND_COUNT = sizeof COMMANDS / sizeof COMMANDS[0] };
+
+static const struct command *find_command(const char *name)
+{
+  for (size_t i = 0; i < COMMAND_COUNT; i++)
+    if (strcmp(COMMANDS[i].name, name) == 0) return &COMMANDS[i];
+  return NULL;
+}
+
+static bool refuse_command(const char *word, struct error *error)
+{
+  const char *names[COMMAND_COUNT];
+  static const char *const flags[] = {"--help", "--version"};
+  if (word[0] == '-')
+    return options_refuse("option", word, flags, sizeof flags / sizeof flags[0], error);
+  for (size_t i = 0; i < COMMAND_COUNT; i++) names[i] = COMMANDS[i].name;
+  return options_refuse("command", word, names, COMMAND_COUNT, error);
+}
+
+static void print_overview(FILE *to)
+{
+  fprintf(to, "tacos: a ticketing platform in one process\n\nusage: tacos COMMAND [OPTION]...\n\n");
+  for (size_t i = 0; i < COMMAND_COUNT; i++)
+    fprintf(to, "  %-10s %s\n", COMMANDS[i].name, COMMANDS[i].summary);
+  fprintf(to, "\n'tacos help COMMAND' tells more.\n");
+}
+
+static void print_option(const struct option_definition *option)
+{
+  char usage[64];
+  snprintf(usage, sizeof usage, "--%s %s", option->name, option->value);
+  printf("  %-16s  %s\n", usage, option->summary);
+  const char *joint = "";
+  if (option->environment == NULL && option->fallback == NULL) return;
+  printf("  %-16s  (", "");
+  if (option->environment != NULL) {
+    printf("environment: %s", option->environment);
+    joint = "; ";
+  }
+  if (option->fallback != NULL) printf("%sdefault: %s", joint, option->fallback);
+  printf(")\n");
+}
+
+static void print_command(const struct command *command)
+{
+  printf("tacos %s: %s\n\nusage: tacos %s", command->name, command->summary, command->name);
+  if (command->operand_need == OPERAND_NEEDED) printf(" %s", command->operand);
+  if (command->operand_need == OPERAND_OPTIONAL) printf(" [%s]", command->operand);
+  printf(command->options == 0 ? "\n" : " [OPTION]...\n");
+  if (command->details != NULL) printf("\n%s\n", command->details);
+  if (command->options != 0) printf("\n");
+  for (enum option i = 0; i < OPTION_COUNT; i++)
+    if ((command->options & OPTION_BIT(i)) != 0) print_option(&OPTIONS[i]);
+}
+
+static int fail_usage(const char *prefix, const char *name, const struct error *error)
+{
+  fprintf(stderr, "tacos%s%s: %s\n'tacos help%s%s' tells more.\n", prefix, name, error->message,
+          prefix, name);
+  return EXIT_USAGE;
+}
+
+static int command_help(const struct arguments *arguments)
+{
+  struct error error;
+  if (arguments->operand == NULL) {
+    print_overview(stdout);
+    return EXIT_DONE;
+  }
+  const struct command *command = find_command(arguments->operand);
+  if (command == NULL) {
+    refuse_command(arguments->operand, &error);
+    return fail_usage("", "", &error);
+  }
+  print_command(command);
+  return EXIT_DONE;
+}
+
+static int run(int count, char *const *words)
+{
+  struct error error;
+  if (count == 0) {
+    print_overview(stderr);
+    return EXIT_USAGE;
+  }
+  const char *name = words[0];
+  if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0) name = "help";
+  if (strcmp(name, "--version") == 0) name = "version";
+  const struct command *command = find_command(name);
+  if (command == NULL) {
+    refuse_command(name, &error);
+    return fail_usage("", "", &error);
+  }
+  struct arguments arguments;
+  if (!options_parse(command, count - 1, words + 1, &arguments, &error))
+    return fail_usage(" ", command->name, &error);
+  if (arguments.help) {
+    print_command(command);
+    return EXIT_DONE;
+  }
+  return command->run(&arguments);
+}
+
+int main(int argc, char **argv)
+{
+  int status = run(argc - 1, argv + 1);
+  /* A result that did not reach its file or pipe is none. */
+  if (fflush(stdout) == 0) return status;
+  fprintf(stderr, "tacos: cannot write to stdout: %m\n");
+  return EXIT_FAILED;
+}

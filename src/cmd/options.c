@@ -1,0 +1,179 @@
+#include "cmd/options.h"
+
+#include "base/check.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+const struct option_definition OPTIONS[OPTION_COUNT] = {
+    [OPTION_DATA_DIR] = {"data-dir", "DIR", "TACOS_DATA_DIR", "./tacos-data",
+                         "directory of the store"},
+    [OPTION_KEY_FILE] = {"key-file", "FILE", "TACOS_KEY_FILE", NULL,
+                         "key for encryption at rest, as 'tacos keygen' makes it"},
+    [OPTION_AT] = {"at", "TIME", NULL, NULL,
+                   "end of the last millisecond to restore, like 2026-11-23T20:00:00.000Z"},
+};
+
+enum { WORD_MAX = 32 }; /* characters of a word that are compared */
+
+static size_t minimum(size_t left, size_t right)
+{
+  return left < right ? left : right;
+}
+
+/* Levenshtein distance, with one row of its table kept. */
+static size_t distance_between(const char *left, size_t left_size, const char *right,
+                               size_t right_size)
+{
+  size_t row[WORD_MAX + 1];
+  CHECK_THAT(right_size, <=, WORD_MAX);
+  for (size_t j = 0; j <= right_size; j++) row[j] = j;
+  for (size_t i = 1; i <= left_size; i++) {
+    size_t diagonal = row[0];
+    row[0] = i;
+    for (size_t j = 1; j <= right_size; j++) {
+      size_t replaced = diagonal + (left[i - 1] != right[j - 1]);
+      diagonal = row[j];
+      row[j] = minimum(replaced, 1 + minimum(row[j], row[j - 1]));
+    }
+  }
+  return row[right_size];
+}
+
+const char *options_nearest(const char *word, const char *const *known, size_t count)
+{
+  size_t word_size = strnlen(word, WORD_MAX);
+  size_t best = SIZE_MAX;
+  const char *nearest = NULL;
+  for (size_t i = 0; i < count; i++) {
+    size_t size = strnlen(known[i], WORD_MAX);
+    size_t distance = distance_between(word, word_size, known[i], size);
+    /* With more than half of it changed it is another word. */
+    if (distance >= best || 2 * distance > size) continue;
+    best = distance;
+    nearest = known[i];
+  }
+  return nearest;
+}
+
+bool options_refuse(const char *what, const char *word, const char *const *known, size_t count,
+                    struct error *error)
+{
+  const char *nearest = options_nearest(word, known, count);
+  if (nearest == NULL) return error_set(error, ERROR_INVALID, "unknown %s '%s'", what, word);
+  return error_set(error, ERROR_INVALID, "unknown %s '%s': did you mean '%s'?", what, word,
+                   nearest);
+}
+
+int options_fail(const struct arguments *arguments, const struct error *error)
+{
+  fflush(stdout);
+  fprintf(stderr, "tacos %s: %s\n", arguments->command, error->message);
+  return EXIT_FAILED;
+}
+
+/* The option of a word like "--name" or "--name=value", or OPTION_COUNT. */
+static enum option find_option(const struct command *command, const char *word)
+{
+  size_t size = strcspn(word + 2, "=");
+  for (enum option i = 0; i < OPTION_COUNT; i++) {
+    if ((command->options & OPTION_BIT(i)) != 0 && strlen(OPTIONS[i].name) == size &&
+        strncmp(OPTIONS[i].name, word + 2, size) == 0)
+      return i;
+  }
+  return OPTION_COUNT;
+}
+
+static bool refuse_option(const struct command *command, const char *word, struct error *error)
+{
+  enum { NAME_BYTES = 64 };
+  char names[OPTION_COUNT + 1][NAME_BYTES] = {"--help"};
+  const char *known[OPTION_COUNT + 1] = {names[0]};
+  size_t count = 1;
+  for (enum option i = 0; i < OPTION_COUNT; i++) {
+    if ((command->options & OPTION_BIT(i)) == 0) continue;
+    snprintf(names[count], NAME_BYTES, "--%s", OPTIONS[i].name);
+    known[count] = names[count];
+    count++;
+  }
+  char name[NAME_BYTES];
+  snprintf(name, sizeof name, "%.*s", (int)strcspn(word, "="), word);
+  return options_refuse("option", name, known, count, error);
+}
+
+/* Takes "--name value" or "--name=value"; *used: words beyond the first. */
+static bool take_option(const struct command *command, int count, char *const *words, int *used,
+                        struct arguments *arguments, struct error *error)
+{
+  enum option option = find_option(command, words[0]);
+  if (option == OPTION_COUNT) return refuse_option(command, words[0], error);
+  const char *name = OPTIONS[option].name;
+  const char *equals = strchr(words[0], '=');
+  const char *value = equals == NULL ? NULL : equals + 1;
+  /* What looks like an option is one: a forgotten value shall not eat it. */
+  if (equals == NULL && count > 1 && strncmp(words[1], "--", 2) != 0) {
+    value = words[1];
+    *used = 1;
+  }
+  if (value == NULL || value[0] == 0)
+    return error_set(error, ERROR_INVALID, "--%s needs a value: --%s %s", name, name,
+                     OPTIONS[option].value);
+  if (arguments->options[option] != NULL)
+    return error_set(error, ERROR_INVALID, "--%s is given twice", name);
+  arguments->options[option] = value;
+  return true;
+}
+
+static bool take_operand(const struct command *command, const char *word,
+                         struct arguments *arguments, struct error *error)
+{
+  if (command->operand_need == OPERAND_NONE)
+    return error_set(error, ERROR_INVALID, "unexpected argument '%s'", word);
+  if (arguments->operand != NULL)
+    return error_set(error, ERROR_INVALID, "unexpected argument '%s' after '%s'", word,
+                     arguments->operand);
+  if (word[0] == 0) return error_set(error, ERROR_INVALID, "%s may not be empty", command->operand);
+  arguments->operand = word;
+  return true;
+}
+
+/* What the command line left open. */
+static void take_defaults(const struct command *command, struct arguments *arguments)
+{
+  for (enum option i = 0; i < OPTION_COUNT; i++) {
+    if ((command->options & OPTION_BIT(i)) == 0 || arguments->options[i] != NULL) continue;
+    const char *value = NULL;
+    if (OPTIONS[i].environment != NULL) value = secure_getenv(OPTIONS[i].environment);
+    if (value == NULL || value[0] == 0) value = OPTIONS[i].fallback;
+    arguments->options[i] = value;
+  }
+}
+
+bool options_parse(const struct command *command, int count, char *const *words,
+                   struct arguments *arguments, struct error *error)
+{
+  *arguments = (struct arguments){.command = command->name};
+  bool only_operands = false;
+  for (int i = 0; i < count; i++) {
+    const char *word = words[i];
+    if (!only_operands && strcmp(word, "--") == 0) {
+      only_operands = true;
+    } else if (!only_operands && (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0)) {
+      arguments->help = true;
+      return true;
+    } else if (!only_operands && strncmp(word, "--", 2) == 0) {
+      int used = 0;
+      if (!take_option(command, count - i, words + i, &used, arguments, error)) return false;
+      i += used;
+    } else if (!only_operands && word[0] == '-' && word[1] != 0) {
+      return error_set(error, ERROR_INVALID, "unknown option '%s': options have long names", word);
+    } else if (!take_operand(command, word, arguments, error)) {
+      return false;
+    }
+  }
+  if (command->operand_need == OPERAND_NEEDED && arguments->operand == NULL)
+    return error_set(error, ERROR_INVALID, "%s is missing", command->operand);
+  take_defaults(command, arguments);
+  return true;
+}

@@ -1,0 +1,77 @@
+/*
+ * The command line as data: what options there are, which command takes which, and one parser.
+ *
+ *     tacos COMMAND [OPERAND] [--name VALUE | --name=VALUE]...
+ *
+ * An option's value comes from the command line, else from its environment variable (unless that is
+ * empty), else from its row's fallback. Nothing is abbreviated: a script written today means the
+ * same when more options exist. Values are borrowed from the command line and the environment.
+ */
+#ifndef TACOS_CMD_OPTIONS_H
+#define TACOS_CMD_OPTIONS_H
+
+#include "base/error.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum option {
+  OPTION_DATA_DIR,
+  OPTION_KEY_FILE,
+  OPTION_AT,
+  OPTION_COUNT,
+};
+
+struct option_definition {
+  const char *name;        /* without the dashes */
+  const char *value;       /* what stands for the value in help: "DIR" */
+  const char *environment; /* NULL: none */
+  const char *fallback;    /* NULL: none */
+  const char *summary;
+};
+
+extern const struct option_definition OPTIONS[OPTION_COUNT];
+
+/* What a command was given. */
+struct arguments {
+  const char *command;               /* its name, for messages */
+  const char *operand;               /* NULL: none */
+  const char *options[OPTION_COUNT]; /* NULL: not given, no fallback */
+  bool help;                         /* --help or -h; nothing else was checked */
+};
+
+enum operand_need { OPERAND_NONE, OPERAND_OPTIONAL, OPERAND_NEEDED };
+
+struct command {
+  const char *name;
+  const char *summary; /* one line */
+  const char *operand; /* "DIR"; NULL with OPERAND_NONE */
+  enum operand_need operand_need;
+  uint32_t options; /* OPTION_BIT of each that it takes */
+  const char *details;
+  int (*run)(const struct arguments *arguments); /* the process's exit status */
+};
+
+#define OPTION_BIT(option) ((uint32_t)1 << (option))
+
+/* Exit statuses. */
+enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
+
+/* Reads the words after the command's name. ERROR_INVALID naming the word that is wrong. */
+bool options_parse(const struct command *command, int count, char *const *words,
+                   struct arguments *arguments, struct error *error);
+
+/*
+ * The known name most like `word` (Levenshtein distance), or NULL when none is near enough to be
+ * meant.
+ */
+const char *options_nearest(const char *word, const char *const *known, size_t count);
+
+/* Sets ERROR_INVALID: "unknown <what> 'word': did you mean 'nearest'?", or without the question. */
+bool options_refuse(const char *what, const char *word, const char *const *known, size_t count,
+                    struct error *error);
+
+/* Prints "tacos <command>: <message>" to stderr; returns EXIT_FAILED. */
+int options_fail(const struct arguments *arguments, const struct error *error);
+
+#endif

@@ -1,0 +1,15 @@
+/*
+ * The tables of the platform: names, keys, indexes, TTL and streams, as data.
+ */
+#ifndef TACOS_CMD_PLATFORM_TABLES_H
+#define TACOS_CMD_PLATFORM_TABLES_H
+
+#include "store/store.h"
+
+/*
+ * Makes those that do not exist and waits until they are durable; what exists is left as it is.
+ * *made is their number. False with *error.
+ */
+bool platform_tables_create(struct store *store, uint32_t *made, struct error *error);
+
+#endif
