@@ -120,7 +120,9 @@ static bool returned_item(const struct store_action *action, enum store_return r
   if (returns == RETURN_UPDATED_OLD || returns == RETURN_UPDATED_NEW)
     return action->update == NULL ||
            expression_project(action->update, source, arena, returned, error);
-  *returned = old ? copy_value(arena, source) : source;
+  /* Only what an expression built lies in the arena already. */
+  bool built = !old && action->update != NULL;
+  *returned = built ? source : copy_value(arena, source);
   return returned->data != NULL || set_no_memory(error);
 }
 
