@@ -59,8 +59,12 @@ bool keyspace_walk_after(struct keyspace_walk *walk, const struct keyspace *keys
                          struct value place)
 {
   struct value written;
-  buffer_clear(&walk->place);
-  if (!keyspace_write_place(keyspace, place, &walk->place, &written)) return false;
+  struct buffer *buffer = &walk->place;
+  /* Behind the old place, which stands until the new one is whole. */
+  if (!keyspace_write_place(keyspace, place, buffer, &written)) return false;
+  memmove(buffer->data, written.data, written.size);
+  buffer->size = written.size;
+  written.data = buffer->data;
   walk->inside = true;
   walk->hash = keyspace_hash(keyspace, value_attribute(written, keyspace->partition.name));
   return true;
