@@ -30,12 +30,14 @@ struct table {
   uint64_t hash_seed;
   uint32_t id;
   enum table_state state;
-  bool restoring; /* a restore fills it: dropped if the process stops before the end */
+  bool recovering; /* secondary indexes stand still and empty until table_build_indexes */
+  bool restoring;  /* a restore fills it: dropped if the process stops before the end */
   bool deletion_protection;
   enum table_stream stream;
   int64_t created_ms;
   uint64_t stream_since; /* first sequence of the stream */
   uint64_t item_count;
+  uint64_t expected_items; /* a decoded one: item_count when it was encoded */
   struct bytes name;
   uint8_t ttl_name[ATTRIBUTE_KEY_NAME_MAX];
   size_t ttl_name_size; /* 0: no TTL */
@@ -51,6 +53,9 @@ struct table {
 bool table_check_definition(const struct table_definition *definition, struct error *error);
 bool table_check_index(const struct table_definition *definition,
                        const struct table_index_definition *index, struct error *error);
+
+/* The name of a TTL attribute, which may be empty: no TTL. */
+bool table_check_ttl(struct bytes name, struct error *error);
 
 struct table_origin {
   struct memory *memory;
@@ -130,6 +135,9 @@ uint32_t table_inserts(const struct table_change *change);
 
 /* Swaps the item in all keyspaces and frees the old one. */
 void table_apply(const struct table_change *change);
+
+/* Ends recovery: builds every secondary index from the items. False: no memory. */
+bool table_build_indexes(struct table *table);
 
 /* Inserts an item into one index unless it is there; false: no memory, nothing changed. */
 bool table_fill_index(struct table *table, struct table_index *index, struct item *item);

@@ -9,16 +9,21 @@ static bool is_name_character(uint8_t c)
          c == '-' || c == '.';
 }
 
-static bool check_name(struct bytes name, const char *field, struct error *error)
+/* `member` is the field as constraints of the wire's model spell it. */
+static bool check_name(struct bytes name, const char *field, const char *member,
+                       struct error *error)
 {
   if (name.size < TABLE_NAME_MIN || name.size > TABLE_NAME_MAX)
-    return error_set(error, ERROR_INVALID, "%s must be at least %d characters long and at most %d",
-                     field, TABLE_NAME_MIN, TABLE_NAME_MAX);
+    return error_set(error, ERROR_INVALID,
+                     "%s must be at least %d characters long and at most %d characters long", field,
+                     TABLE_NAME_MIN, TABLE_NAME_MAX);
   for (size_t i = 0; i < name.size; i++) {
     if (!is_name_character(name.data[i]))
       return error_set(error, ERROR_INVALID,
-                       "%s '%.*s' may hold only letters, digits, '_', '-' and '.'", field,
-                       BYTES_FORMAT(name));
+                       "1 validation error detected: Value '%.*s' at '%s' failed to satisfy "
+                       "constraint: Member must satisfy regular expression pattern: "
+                       "[a-zA-Z0-9_.-]+",
+                       BYTES_FORMAT(name), member);
   }
   return true;
 }
@@ -77,18 +82,21 @@ static bool check_types_against(const struct table_index_definition *index,
 static bool check_projection(const struct table_index_definition *index, struct error *error)
 {
   bool include = index->projection == PROJECTION_INCLUDE;
+  const char *projection = index->projection == PROJECTION_ALL ? "ALL" : "KEYS_ONLY";
   if (include && index->include_count == 0)
     return error_set(error, ERROR_INVALID,
                      "One or more parameter values were invalid: ProjectionType is INCLUDE, but "
                      "NonKeyAttributes is not specified");
   if (!include && index->include_count > 0)
     return error_set(error, ERROR_INVALID,
-                     "One or more parameter values were invalid: ProjectionType is not INCLUDE, "
-                     "but NonKeyAttributes is specified");
+                     "One or more parameter values were invalid: ProjectionType is %s, but "
+                     "NonKeyAttributes is specified",
+                     projection);
   for (uint32_t i = 0; i < index->include_count; i++) {
-    if (index->include[i].size == 0 || index->include[i].size > ATTRIBUTE_KEY_NAME_MAX)
+    struct bytes name = index->include[i];
+    if (name.size == 0 || name.size > ATTRIBUTE_KEY_NAME_MAX || !bytes_is_utf8(name))
       return error_set(error, ERROR_INVALID,
-                       "NonKeyAttributes[%u] must have between 1 and %d bytes", i,
+                       "NonKeyAttributes[%u] must have between 1 and %d bytes of UTF-8", i,
                        ATTRIBUTE_KEY_NAME_MAX);
   }
   return true;
@@ -97,7 +105,7 @@ static bool check_projection(const struct table_index_definition *index, struct 
 bool table_check_index(const struct table_definition *definition,
                        const struct table_index_definition *index, struct error *error)
 {
-  if (!check_name(index->name, "IndexName", error) ||
+  if (!check_name(index->name, "IndexName", "indexName", error) ||
       !check_keys(index->partition, index->sort, error) ||
       !check_types_against(index, definition->partition, definition->sort, error) ||
       !check_projection(index, error))
@@ -121,9 +129,17 @@ bool table_check_index(const struct table_definition *definition,
   return true;
 }
 
+bool table_check_ttl(struct bytes name, struct error *error)
+{
+  if (name.size <= ATTRIBUTE_KEY_NAME_MAX && bytes_is_utf8(name)) return true;
+  return error_set(error, ERROR_INVALID,
+                   "The TTL attribute's name may have at most %d bytes of UTF-8",
+                   ATTRIBUTE_KEY_NAME_MAX);
+}
+
 bool table_check_definition(const struct table_definition *definition, struct error *error)
 {
-  if (!check_name(definition->name, "TableName", error) ||
+  if (!check_name(definition->name, "TableName", "tableName", error) ||
       !check_keys(definition->partition, definition->sort, error))
     return false;
   if (definition->index_count > TABLE_INDEXES_MAX)
@@ -134,10 +150,7 @@ bool table_check_definition(const struct table_definition *definition, struct er
   for (uint32_t i = 0; i < definition->index_count; i++) {
     if (!table_check_index(definition, &definition->indexes[i], error)) return false;
   }
-  if (definition->ttl_attribute.size > ATTRIBUTE_KEY_NAME_MAX)
-    return error_set(error, ERROR_INVALID, "The TTL attribute's name may have at most %d bytes",
-                     ATTRIBUTE_KEY_NAME_MAX);
-  return true;
+  return table_check_ttl(definition->ttl_attribute, error);
 }
 
 /* ---- items ---- */
@@ -151,9 +164,10 @@ static size_t key_size(struct value value)
   return value_type(value) == VALUE_NUMBER ? 1 : value_bytes(value).size;
 }
 
+/* Of keys of the table or of an index, which may be absent. */
 static bool check_key_size(struct value partition, struct value sort, struct error *error)
 {
-  if (key_size(partition) > PARTITION_KEY_MAX)
+  if (value_present(partition) && key_size(partition) > PARTITION_KEY_MAX)
     return error_set(error, ERROR_INVALID,
                      INVALID_VALUES
                      "Size of hashkey has exceeded the maximum size limit of%d bytes",
@@ -223,12 +237,10 @@ static bool check_item_key(struct table_key key, struct value value, struct erro
   return check_not_empty(key, value, error);
 }
 
-/* A key of a secondary index may be absent, but not of another type, empty or too long. */
+/* A key of a secondary index may be absent, but not of another type or empty. */
 static bool check_index_key(const struct table_index_definition *index, struct table_key key,
-                            size_t size_max, struct value item, struct error *error)
+                            struct value value, struct error *error)
 {
-  if (key.name.size == 0) return true;
-  struct value value = value_attribute(item, key.name);
   if (!value_present(value)) return true;
   if (value_type(value) != key.type)
     return error_set(error, ERROR_INVALID,
@@ -243,12 +255,18 @@ static bool check_index_key(const struct table_index_definition *index, struct t
                                       "contain an empty %s value. IndexName: %.*s, IndexKey: %.*s",
                      key.type == VALUE_STRING ? "string" : "binary", BYTES_FORMAT(index->name),
                      BYTES_FORMAT(key.name));
-  if (key_size(value) > size_max)
-    return error_set(error, ERROR_INVALID,
-                     INVALID_VALUES "Size of index key %.*s exceeds the maximum of %zu bytes. "
-                                    "IndexName: %.*s",
-                     BYTES_FORMAT(key.name), size_max, BYTES_FORMAT(index->name));
   return true;
+}
+
+static bool check_index_keys(const struct table_index_definition *index, struct value item,
+                             struct error *error)
+{
+  struct value partition = value_attribute(item, index->partition.name);
+  struct value sort = VALUE_NONE;
+  if (index->sort.name.size > 0) sort = value_attribute(item, index->sort.name);
+  return check_index_key(index, index->partition, partition, error) &&
+         check_index_key(index, index->sort, sort, error) &&
+         check_key_size(partition, sort, error);
 }
 
 bool table_check_item(const struct table *table, struct value item, struct error *error)
@@ -265,10 +283,7 @@ bool table_check_item(const struct table *table, struct value item, struct error
   }
   if (!check_key_size(partition, sort, error)) return false;
   for (uint32_t i = 0; i < table->index_count; i++) {
-    const struct table_index_definition *index = &table->indexes[i]->definition;
-    if (!check_index_key(index, index->partition, PARTITION_KEY_MAX, item, error) ||
-        !check_index_key(index, index->sort, SORT_KEY_MAX, item, error))
-      return false;
+    if (!check_index_keys(&table->indexes[i]->definition, item, error)) return false;
   }
   /*
    * DynamoDB's size is less than five times the encoded one (1E+125: 5 bytes against 21, and 1 as a

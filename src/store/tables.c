@@ -242,11 +242,7 @@ enum store_status store_table_update(struct store *store, struct table *table,
 {
   enum store_status status = check_not_busy(table, error);
   if (status != STORE_OK) return status;
-  if (settings->ttl_attribute.size > ATTRIBUTE_KEY_NAME_MAX) {
-    error_set(error, ERROR_INVALID, "The TTL attribute's name may have at most %d bytes",
-              ATTRIBUTE_KEY_NAME_MAX);
-    return STORE_VALIDATION;
-  }
+  if (!table_check_ttl(settings->ttl_attribute, error)) return STORE_VALIDATION;
   uint8_t ttl_name[ATTRIBUTE_KEY_NAME_MAX];
   struct bytes ttl = table_ttl(table);
   memcpy(ttl_name, ttl.data, ttl.size);
