@@ -18,6 +18,8 @@ SIM_PROGRAMS    := $(patsubst %.c,build/sim/%,$(filter tests/sim/sim_%,$(SIM)))
 REPLAY_PROGRAMS := $(FUZZ:%.c=build/asan/%)
 FUZZ_PROGRAMS   := $(FUZZ:%.c=build/fuzz/%)
 BENCH_PROGRAMS  := $(BENCHES:%.c=build/release/%)
+# What tests/cli runs besides build/tacos.
+CLI_PROGRAMS    := $(patsubst %.c,build/release/%,$(sort $(wildcard tests/cli/*.c)))
 PYTHON_TESTS    := $(sort $(wildcard tests/cli/test_*.py tests/tools/test_*.py))
 
 # <kind>:<program> for tools/test, which knows how each kind is run; the slow ones first.
@@ -25,12 +27,14 @@ TEST_LIST := $(call matching,$(ONLY),$(SIM_PROGRAMS:%=sim:%) $(PYTHON_TESTS:%=py
                $(TSAN_PROGRAMS:%=tsan:%) $(UNIT_PROGRAMS:%=unit:%) $(REPLAY_PROGRAMS:%=replay:%))
 TEST_PROGRAMS := $(filter build/%,$(subst :, ,$(TEST_LIST)))
 
+$(foreach program,$(CLI_PROGRAMS:build/release/%=%),$(eval $(call PROGRAM,release,$(program))))
+
 .PHONY: run
 run: build/tacos ## build and start the server, data in ./tacos-data
 	build/tacos serve
 
 .PHONY: test
-test: build/tacos $(TEST_PROGRAMS) | deps ## every test; ONLY=text for those whose path contains it
+test: build/tacos $(CLI_PROGRAMS) $(TEST_PROGRAMS) | deps ## every test; ONLY=text for those whose path contains it
 	@PYTHON=$(PYTHON) tools/test $(TEST_LIST)
 
 .PHONY: tsan
