@@ -279,7 +279,7 @@ static bool check_log_record(struct verify *verify, const struct log_record *rec
   }
 }
 
-/* Reads from the segment that begins with `from` as far as possible: 0 at the end, -1 with *error. */
+/* Reads from the segment that begins with `from` on: 0 at the end of the log, -1 with *error. */
 static int read_log(struct verify *verify, uint64_t from, struct error *error)
 {
   struct log_options options = {.directory = verify->options->directory,
