@@ -215,7 +215,8 @@ static bool check_key_types(const struct keyspace *keyspace, const struct expres
   if (keyspace->partition.type != VALUE_NUMBER && value_bytes(keys->partition).size == 0)
     return error_set(error, ERROR_INVALID,
                      "One or more parameter values are not valid. The AttributeValue for a key "
-                     "attribute cannot contain an empty string value. Key: %.*s",
+                     "attribute cannot contain an empty %s value. Key: %.*s",
+                     keyspace->partition.type == VALUE_STRING ? "string" : "binary",
                      BYTES_FORMAT(keyspace->partition.name));
   return true;
 }

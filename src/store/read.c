@@ -20,8 +20,12 @@ const char *store_status_name(enum store_status status)
 
 struct value store_find(const struct table *table, struct value partition, struct value sort)
 {
-  uint64_t hash = keyspace_hash(&table->primary, partition);
-  return item_value(keyspace_find(&table->primary, hash, partition, sort));
+  const struct keyspace *primary = &table->primary;
+  if (value_type(partition) != primary->partition.type ||
+      (primary->sort.name.size > 0 && value_type(sort) != primary->sort.type))
+    return VALUE_NONE;
+  uint64_t hash = keyspace_hash(primary, partition);
+  return item_value(keyspace_find(primary, hash, partition, sort));
 }
 
 static enum store_status check_get(const struct store_get *get, struct error *error)
@@ -34,11 +38,14 @@ static enum store_status check_get(const struct store_get *get, struct error *er
   return STORE_NOT_FOUND;
 }
 
-static enum store_status get_item(const struct store_get *get, struct arena *arena,
-                                  struct value *item, struct error *error)
+static struct value find_item(const struct store_get *get)
 {
-  struct value whole = item_value(
-      table_find(get->table, table_hash(get->table, get->key), get->key));
+  return item_value(table_find(get->table, table_hash(get->table, get->key), get->key));
+}
+
+static enum store_status project(const struct store_get *get, struct value whole,
+                                 struct arena *arena, struct value *item, struct error *error)
+{
   *item = whole;
   if (get->projection == NULL || !value_present(whole)) return STORE_OK;
   if (expression_project(get->projection, whole, arena, item, error)) return STORE_OK;
@@ -51,18 +58,13 @@ enum store_status store_get(struct store *store, const struct store_get *get, st
   *item = VALUE_NONE;
   *sequence = log_appended(store->log);
   enum store_status status = check_get(get, error);
-  return status == STORE_OK ? get_item(get, arena, item, error) : status;
+  return status == STORE_OK ? project(get, find_item(get), arena, item, error) : status;
 }
 
-/* Every key valid, and no item asked for twice. */
-static enum store_status check_gets(const struct store_get *gets, size_t count, size_t most,
+/* Every key valid, and no item asked for twice, which `twice` tells. */
+static enum store_status check_gets(const struct store_get *gets, size_t count, const char *twice,
                                     struct error *error)
 {
-  if (count == 0 || count > most) {
-    error_set(error, ERROR_INVALID,
-              "%zu keys were asked for, at least 1 and at most %zu are allowed", count, most);
-    return STORE_VALIDATION;
-  }
   for (size_t i = 0; i < count; i++) {
     enum store_status status = check_get(&gets[i], error);
     if (status != STORE_OK) return status;
@@ -70,7 +72,7 @@ static enum store_status check_gets(const struct store_get *gets, size_t count, 
       if (gets[k].table != gets[i].table ||
           !table_same_key(gets[i].table, gets[i].key, gets[k].key))
         continue;
-      error_set(error, ERROR_INVALID, "Provided list of item keys contains duplicates");
+      error_set(error, ERROR_INVALID, "%s", twice);
       return STORE_VALIDATION;
     }
   }
@@ -83,15 +85,22 @@ enum store_status store_batch_get(struct store *store, const struct store_get *g
 {
   *done = 0;
   *sequence = log_appended(store->log);
-  enum store_status status = check_gets(gets, count, BATCH_GET_MAX, error);
+  if (count == 0 || count > BATCH_GET_MAX) {
+    error_set(error, ERROR_INVALID,
+              "Too many items requested for the BatchGetItem call: %zu, "
+              "at least 1 and at most %d are allowed",
+              count, BATCH_GET_MAX);
+    return STORE_VALIDATION;
+  }
+  enum store_status status = check_gets(gets, count,
+                                        "Provided list of item keys contains duplicates", error);
   size_t size = 0;
   while (status == STORE_OK && *done < count) {
-    struct value *item = &items[*done];
-    status = get_item(&gets[*done], arena, item, error);
-    if (status != STORE_OK) return status;
-    size += value_present(*item) ? item_size(*item) : 0;
+    struct value whole = find_item(&gets[*done]);
+    size += value_present(whole) ? item_size(whole) : 0;
     if (size > BATCH_GET_SIZE_MAX && *done > 0) return STORE_OK; /* the rest is unprocessed */
-    (*done)++;
+    status = project(&gets[*done], whole, arena, &items[*done], error);
+    if (status == STORE_OK) (*done)++;
   }
   return status;
 }
@@ -101,11 +110,20 @@ enum store_status store_transact_get(struct store *store, const struct store_get
                                      uint64_t *sequence, struct error *error)
 {
   *sequence = log_appended(store->log);
-  enum store_status status = check_gets(gets, count, TRANSACTION_ACTIONS_MAX, error);
+  if (count == 0 || count > TRANSACTION_ACTIONS_MAX) {
+    error_set(error, ERROR_INVALID,
+              "1 validation error detected: Value at 'transactItems' failed to satisfy constraint: "
+              "Member must have length less than or equal to %d and at least 1; it has %zu",
+              TRANSACTION_ACTIONS_MAX, count);
+    return STORE_VALIDATION;
+  }
+  enum store_status status = check_gets(
+      gets, count, "Transaction request cannot include multiple operations on one item", error);
   size_t size = 0;
   for (size_t i = 0; i < count && status == STORE_OK; i++) {
-    status = get_item(&gets[i], arena, &items[i], error);
-    size += status == STORE_OK && value_present(items[i]) ? item_size(items[i]) : 0;
+    struct value whole = find_item(&gets[i]);
+    size += value_present(whole) ? item_size(whole) : 0;
+    status = project(&gets[i], whole, arena, &items[i], error);
     if (size <= TRANSACTION_SIZE_MAX) continue;
     error_set(error, ERROR_INVALID,
               "The items of the transaction have more than %d bytes together: ask for fewer",
