@@ -9,8 +9,8 @@ static bool make_directory(struct world *world, const char *directory, struct er
 {
   if (!store_file_check_directory(directory, error)) return false;
   int status = world->operations->dir_make(world, directory);
-  if (status == -EEXIST) return true;
-  if (status < 0)
+  bool made = status == 0;
+  if (!made && status != -EEXIST)
     return error_set_errno(error, -status, "cannot make the directory '%s'", directory);
   char parent[STORE_FILE_PATH_BYTES];
   size_t length = strlen(directory);
@@ -21,7 +21,11 @@ static bool make_directory(struct world *world, const char *directory, struct er
   memcpy(parent, directory, length);
   parent[length] = 0;
   status = world->operations->dir_sync(world, length == 0 ? "." : parent);
-  return status == 0 ||
+  /*
+   * One that was there may have been made by a process that died before this sync. Where it cannot
+   * be done for another reason than a failing disk (no right, read-only), others made it.
+   */
+  return status == 0 || (!made && status != -EIO) ||
          error_set_errno(error, -status, "cannot sync the directory above '%s'", directory);
 }
 

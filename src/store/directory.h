@@ -7,7 +7,7 @@
 #include "store/store_file.h"
 
 /*
- * Makes the directory when it is absent (its name durable in the directory above) and locks it.
+ * Makes the directory when it is absent, its name durable in the directory above, and locks it.
  * Returns the lock's file handle, to be closed when done; the lock also dies with the process. -1
  * with *error: ERROR_LOCKED when another process has it, ERROR_INVALID (path too long), ERROR_IO.
  */

@@ -265,8 +265,7 @@ static bool check_index_keys(const struct table_index_definition *index, struct 
   struct value sort = VALUE_NONE;
   if (index->sort.name.size > 0) sort = value_attribute(item, index->sort.name);
   return check_index_key(index, index->partition, partition, error) &&
-         check_index_key(index, index->sort, sort, error) &&
-         check_key_size(partition, sort, error);
+         check_index_key(index, index->sort, sort, error) && check_key_size(partition, sort, error);
 }
 
 bool table_check_item(const struct table *table, struct value item, struct error *error)
