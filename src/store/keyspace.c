@@ -270,12 +270,13 @@ static bool drain_collection(struct keyspace *keyspace, struct collection *colle
                              keyspace_release *release, void *context, size_t *budget)
 {
   struct tree *tree = &collection->tree;
-  for (; *budget > 0 && tree->count > 0; (*budget)--) {
+  if (release == NULL) (void)tree_clear_some(tree, keyspace->heap, budget);
+  for (; release != NULL && *budget > 0 && tree->count > 0; (*budget)--) {
     struct item *item = tree_entry(tree_last(tree));
     tree_remove(tree, &keyspace->order, keyspace->heap, item);
-    if (release != NULL) release(context, item);
+    release(context, item);
   }
-  if (tree->count > 0) return false;
+  if (tree->root != NULL) return false;
   heap_free(keyspace->heap, collection, sizeof *collection);
   return true;
 }

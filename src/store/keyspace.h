@@ -153,7 +153,8 @@ typedef void keyspace_release(void *context, struct item *item);
 
 /*
  * Empties a keyspace that is no longer used otherwise, at most *budget items now; true when it is
- * empty. *from is where to go on, 0 at first. `release` (may be NULL) receives each item.
+ * empty. *from is where to go on, 0 at first. `release` receives each item; NULL: the items are not
+ * looked at, so that they may be changed and freed while the keyspace of a dropped index waits.
  */
 bool keyspace_drain(struct keyspace *keyspace, uint64_t *from, keyspace_release *release,
                     void *context, size_t *budget);

@@ -589,6 +589,25 @@ void tree_clear(struct tree *tree, struct heap *heap)
   *tree = (struct tree){0};
 }
 
+bool tree_clear_some(struct tree *tree, struct heap *heap, size_t *budget)
+{
+  while (tree->root != NULL && *budget > 0) {
+    struct tree_node *parent = NULL;
+    struct tree_node *node = tree->root;
+    while (node->level > 0 && node->count > 0) {
+      parent = node;
+      node = node->inner.children[node->count - 1];
+    }
+    *budget -= node->count < *budget ? node->count : *budget;
+    heap_free(heap, node, TREE_NODE_BYTES);
+    if (parent != NULL)
+      parent->count--;
+    else
+      *tree = (struct tree){0};
+  }
+  return tree->root == NULL;
+}
+
 /* ---- reading ---- */
 
 int tree_probe_after(const struct tree_probe *probe, const void *entry)

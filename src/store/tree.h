@@ -78,6 +78,12 @@ void tree_replace(struct tree *tree, const struct tree_order *order, const void 
 /* Frees all nodes, not the entries. */
 void tree_clear(struct tree *tree, struct heap *heap);
 
+/*
+ * Frees the nodes of at most *budget entries (and what is left of the last node) without looking at
+ * any entry: they may be gone. True when the tree is empty; until then only this may be called.
+ */
+bool tree_clear_some(struct tree *tree, struct heap *heap, size_t *budget);
+
 /* The first entry at or after the probe; the last one before it; the ends of the tree. */
 struct tree_cursor tree_seek(const struct tree *tree, const struct tree_order *order,
                              const struct tree_probe *probe);
