@@ -84,7 +84,8 @@ bool store_snapshot_busy(const struct store *store)
 static bool is_due(const struct store *store)
 {
   const struct checkpoint *checkpoint = &store->checkpoint;
-  uint64_t grown = store->statistics.log_bytes - checkpoint->log_bytes_begin;
+  uint64_t grown = store->statistics.log_bytes - checkpoint->log_bytes_saved +
+                   checkpoint->replayed_bytes;
   return grown >= store->options.snapshot_log_bytes && grown >= checkpoint->snapshot_bytes &&
          world_monotonic_ns(store->world) >= checkpoint->again_ns;
 }
@@ -207,6 +208,8 @@ static bool wait_for_file(struct store *store)
     break;
   }
   checkpoint->snapshot_bytes = snapshot_writer_bytes(checkpoint->writer);
+  checkpoint->log_bytes_saved = checkpoint->log_bytes_begin;
+  checkpoint->replayed_bytes = 0;
   store->statistics.snapshots++;
   finish(store);
   checkpoint->phase = CHECKPOINT_RETIRE;

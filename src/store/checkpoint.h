@@ -49,10 +49,13 @@ struct checkpoint {
   bool walking; /* walk belongs to table_ids[position] */
   uint64_t end_sequence;
   int64_t end_ms;
-  uint64_t log_bytes_begin; /* statistics.log_bytes when the newest snapshot began */
+  uint64_t log_bytes_begin; /* statistics.log_bytes when the one under way began */
+  uint64_t log_bytes_saved; /* ... when the newest whole one began */
+  uint64_t replayed_bytes;  /* of log that recovery read: the next snapshot saves it, too */
   uint64_t snapshot_bytes;  /* size of the newest snapshot */
   int64_t again_ns;         /* after a failure: not before this monotonic time */
   int64_t earliest_ms;      /* a restore can go back to here */
+  uint64_t log_first;       /* first sequence that the log still has */
 };
 
 struct store;
@@ -66,7 +69,8 @@ bool checkpoint_tick(struct store *store);
 /*
  * Loads the newest usable snapshot: *sequence is where replay starts after, 0 without one. A
  * damaged one is reported and an older one taken when the log still reaches back to it. *needed is
- * the sequence that the log must reach for the state to be whole.
+ * the sequence that the log must reach for the state to be whole: no less than the newest snapshot,
+ * also a damaged one, is a witness of.
  */
 bool checkpoint_load(struct store *store, uint64_t *sequence, uint64_t *needed,
                      struct error *error);

@@ -66,7 +66,9 @@ static bool load_file(struct store *store, uint64_t sequence, uint64_t *needed, 
 static void unload(struct store *store)
 {
   while (store->table_count > 0) tables_drop(store, store->tables[store->table_count - 1]);
+  jobs_drop_all(store);
   tokens_clear(&store->tokens);
+  store->checkpoint.snapshot_bytes = 0;
   store->next_table_id = 1;
   store->last_time_ms = 0;
   store->statistics.snapshot_items = 0;
@@ -91,20 +93,23 @@ bool checkpoint_load(struct store *store, uint64_t *sequence, uint64_t *needed, 
   }
   /* With every snapshot damaged, the log alone may still hold everything: replay finds out. */
   if (!loaded && error->code == ERROR_CORRUPT) loaded = true;
+  if (list.count > 0 && *needed < list.sequences[list.count - 1])
+    *needed = list.sequences[list.count - 1];
   store_file_list_free(&list);
   return loaded;
 }
 
 /* ---- how far back, and what may go ---- */
 
-/* Sequence and end of one snapshot; false when it is damaged. */
-static bool snapshot_end(struct store *store, uint64_t sequence, struct snapshot_info *info)
+/* When one snapshot ended; INT64_MAX when it is damaged. False when it cannot be read now. */
+static bool snapshot_end(struct store *store, uint64_t sequence, int64_t *end_ms,
+                         struct error *error)
 {
   struct snapshot_options options = checkpoint_options(store);
-  struct error error;
-  struct snapshot_reader *reader = snapshot_reader_open(store->world, &options, sequence, &error);
-  if (reader == NULL) return false;
-  *info = *snapshot_reader_info(reader);
+  struct snapshot_reader *reader = snapshot_reader_open(store->world, &options, sequence, error);
+  *end_ms = INT64_MAX;
+  if (reader == NULL) return error->code == ERROR_CORRUPT;
+  *end_ms = snapshot_reader_info(reader)->end_ms;
   snapshot_reader_close(reader);
   return true;
 }
@@ -125,18 +130,19 @@ bool checkpoint_survey(struct store *store, struct error *error)
   struct checkpoint *checkpoint = &store->checkpoint;
   uint64_t first;
   if (!log_begin(store, &first, error)) return false;
+  checkpoint->log_first = first;
   checkpoint->earliest_ms = store->identity.created_ms;
   if (first <= 1) return true;
   struct store_file_list list = {0};
   if (!snapshot_list(&list, store->world, store->options.directory, error)) return false;
   checkpoint->earliest_ms = INT64_MAX;
-  for (size_t i = 0; i < list.count && checkpoint->earliest_ms == INT64_MAX; i++) {
-    struct snapshot_info info;
-    if (list.sequences[i] + 1 >= first && snapshot_end(store, list.sequences[i], &info))
-      checkpoint->earliest_ms = info.end_ms;
+  bool read = true;
+  for (size_t i = 0; i < list.count && read && checkpoint->earliest_ms == INT64_MAX; i++) {
+    if (list.sequences[i] + 1 >= first)
+      read = snapshot_end(store, list.sequences[i], &checkpoint->earliest_ms, error);
   }
   store_file_list_free(&list);
-  return true;
+  return read;
 }
 
 /*
@@ -145,17 +151,19 @@ bool checkpoint_survey(struct store *store, struct error *error)
  * the window those less than 1/64 of it after the one kept before.
  */
 static bool may_go(struct store *store, const struct store_file_list *list, size_t position,
-                   int64_t window_ms, int64_t *kept_ms)
+                   int64_t window_ms, int64_t *kept_ms, bool *go, struct error *error)
 {
-  struct snapshot_info info;
-  struct snapshot_info next;
-  if (position + 2 >= list->count) return false;
-  if (!snapshot_end(store, list->sequences[position], &info)) return true;
-  if (snapshot_end(store, list->sequences[position + 1], &next) && next.end_ms <= window_ms)
-    return true;
-  if (*kept_ms != INT64_MIN && info.end_ms - *kept_ms < store->options.history_ms / 64) return true;
-  *kept_ms = info.end_ms;
-  return false;
+  int64_t end_ms;
+  int64_t next_end_ms;
+  *go = false;
+  if (position + 2 >= list->count) return true;
+  if (!snapshot_end(store, list->sequences[position], &end_ms, error) ||
+      !snapshot_end(store, list->sequences[position + 1], &next_end_ms, error))
+    return false;
+  *go = end_ms == INT64_MAX || next_end_ms <= window_ms ||
+        (*kept_ms != INT64_MIN && end_ms - *kept_ms < store->options.history_ms / 64);
+  if (!*go) *kept_ms = end_ms;
+  return true;
 }
 
 bool checkpoint_retire(struct store *store)
@@ -168,13 +176,18 @@ bool checkpoint_retire(struct store *store)
   store->checkpoint.phase = CHECKPOINT_IDLE;
   bool done = snapshot_list(&list, store->world, directory, &error);
   for (size_t i = 0; i < list.count && done; i++) {
-    if (!may_go(store, &list, i, window_ms, &kept_ms)) continue;
+    bool go;
+    done = may_go(store, &list, i, window_ms, &kept_ms, &go, &error);
+    if (!done || !go) continue;
     /* One file a slice: removing a large one takes its time. */
     done = snapshot_remove(store->world, directory, list.sequences[i], &error);
     if (done) store->checkpoint.phase = CHECKPOINT_RETIRE;
     break;
   }
   if (done && store->checkpoint.phase == CHECKPOINT_IDLE && list.count > 0) {
+    /* Streams read the log as well. */
+    int64_t stream_ms = store_now_ms(store) - STREAM_RETENTION_MS;
+    if (window_ms > stream_ms) window_ms = stream_ms;
     int removed = log_remove_before(store->log, list.sequences[0] + 1, window_ms, &error);
     done = removed >= 0;
   }

@@ -83,7 +83,7 @@ static bool fill_slice(struct store *store, struct table *table, struct table_in
   if (!done) return true;
   struct error error;
   index->active = true;
-  if (tables_log(store, table, &error) == STORE_OK) return false;
+  if (tables_log(store, table, &error) == STORE_OK) return true; /* another one may wait */
   index->active = false;
   restart_walk(&index->fill, store->memory);
   return false;

@@ -1,5 +1,6 @@
 #include "base/check.h"
 #include "store/engine.h"
+#include "store/snapshot_format.h"
 
 #include <stdlib.h>
 
@@ -20,15 +21,10 @@ static void free_store(struct store *store)
   memory_free(store->memory, store, sizeof *store);
 }
 
-static bool copy_options(struct store *store, const struct store_options *options,
-                         struct error *error)
+static void set_options(struct store *store, const struct store_options *options)
 {
   store->options = *options;
-  size_t size = strlen(options->directory) + 1;
-  store->directory_text = memory_alloc(store->memory, size);
-  if (store->directory_text == NULL) return error_set(error, ERROR_NO_MEMORY, "no memory");
-  memcpy(store->directory_text, options->directory, size);
-  store->options.directory = store->directory_text;
+  store->options.directory = NULL;
   if (options->key != NULL) {
     memcpy(store->key_bytes, options->key, sizeof store->key_bytes);
     store->options.key = store->key_bytes;
@@ -38,6 +34,36 @@ static bool copy_options(struct store *store, const struct store_options *option
   if (store->options.history_ms == 0) store->options.history_ms = STORE_HISTORY_MS;
   if (store->options.snapshot_log_bytes == 0)
     store->options.snapshot_log_bytes = STORE_SNAPSHOT_LOG_BYTES;
+}
+
+static bool copy_directory(struct store *store, const char *directory, struct error *error)
+{
+  size_t size = strlen(directory) + 1;
+  store->directory_text = memory_alloc(store->memory, size);
+  if (store->directory_text == NULL) return error_set(error, ERROR_NO_MEMORY, "no memory");
+  memcpy(store->directory_text, directory, size);
+  store->options.directory = store->directory_text;
+  return true;
+}
+
+/* Files of a store without its identity: damaged, or a restore of a backup that was cut short. */
+static bool refuse_leftovers(struct store *store, struct error *error)
+{
+  const struct store_file_kind *kinds[] = {&log_segment_kind, &snapshot_kind,
+                                           &snapshot_unfinished_kind};
+  const char *directory = store->options.directory;
+  for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+    struct store_file_list list = {0};
+    bool listed = store_file_list_read(&list, store->world, kinds[i], directory, error);
+    size_t count = list.count;
+    store_file_list_free(&list);
+    if (!listed) return false;
+    if (count > 0)
+      return error_set(error, ERROR_CORRUPT,
+                       "%s holds files of a store (%s) but no file 'identity': restore a backup to "
+                       "an empty directory",
+                       directory, kinds[i]->what);
+  }
   return true;
 }
 
@@ -47,16 +73,7 @@ static bool find_identity(struct store *store, struct error *error)
   struct world *world = store->world;
   const char *directory = store->options.directory;
   if (identity_read(world, directory, &store->identity, error)) return true;
-  if (error->code != ERROR_NOT_FOUND) return false;
-  struct store_file_list segments = {0};
-  bool listed = store_file_list_read(&segments, world, &log_segment_kind, directory, error);
-  size_t count = segments.count;
-  store_file_list_free(&segments);
-  if (!listed) return false;
-  if (count > 0)
-    return error_set(error, ERROR_CORRUPT,
-                     "%s holds log segments but no file 'identity': restore it from a backup",
-                     directory);
+  if (error->code != ERROR_NOT_FOUND || !refuse_leftovers(store, error)) return false;
   store->identity = identity_make(world);
   return identity_write(world, directory, &store->identity, error);
 }
@@ -82,6 +99,8 @@ static bool replay(struct store *store, uint64_t sequence, uint64_t needed, stru
   store->replayed_sequence = sequence;
   struct log_reader *reader = log_reader_open(store->world, &options, sequence + 1, LOG_TAIL_CUT,
                                               error);
+  if (reader == NULL && error->code == ERROR_NOT_FOUND)
+    return error_set(error, ERROR_CORRUPT, "%s: restore from a backup", error->message);
   if (reader == NULL) return false;
   struct log_record record;
   int status = 1;
@@ -92,13 +111,14 @@ static bool replay(struct store *store, uint64_t sequence, uint64_t needed, stru
     }
     store->replayed_sequence = record.sequence;
     store->statistics.replayed_records++;
+    store->checkpoint.replayed_bytes += record.payload.size;
   }
   log_reader_close(reader);
   if (status < 0) return false;
   return store->replayed_sequence >= needed ||
          error_set(error, ERROR_CORRUPT,
-                   "the log in '%s' ends at record %llu, but the snapshot it continues needs it up "
-                   "to %llu: restore from a backup",
+                   "the log in '%s' ends at record %llu, but the newest snapshot needs it up to "
+                   "%llu: restore from a backup",
                    store->options.directory, (unsigned long long)store->replayed_sequence,
                    (unsigned long long)needed);
 }
@@ -118,22 +138,30 @@ static bool drop_half_restored(struct store *store, struct error *error)
   return true;
 }
 
+static bool build_indexes(struct store *store, struct error *error)
+{
+  for (uint32_t i = 0; i < store->table_count; i++) {
+    if (!table_build_indexes(store->tables[i]))
+      return error_set(error, ERROR_NO_MEMORY, "no memory to load the store");
+  }
+  return true;
+}
+
 static bool recover(struct store *store, struct error *error)
 {
   uint64_t sequence;
   uint64_t needed;
-  if (!checkpoint_load(store, &sequence, &needed, error) || !replay(store, sequence, needed, error))
+  if (!checkpoint_load(store, &sequence, &needed, error) ||
+      !replay(store, sequence, needed, error) || !build_indexes(store, error))
     return false;
   struct log_options options = store_log_options(store);
   store->log = log_open(store->world, &options, store->replayed_sequence + 1, error);
   return store->log != NULL && drop_half_restored(store, error) && checkpoint_survey(store, error);
 }
 
-static bool open_parts(struct store *store, const struct store_options *options,
-                       struct error *error)
+static bool open_parts(struct store *store, const char *directory, struct error *error)
 {
-  if (!copy_options(store, options, error)) return false;
-  heap_init(&store->heap, store->memory, store->options.region_bytes);
+  if (!copy_directory(store, directory, error)) return false;
   store->lock_file = directory_claim(store->world, store->options.directory, error);
   if (store->lock_file < 0 || !find_identity(store, error)) return false;
   store->tables = memory_alloc(store->memory, TABLES_MAX * sizeof store->tables[0]);
@@ -157,7 +185,9 @@ struct store *store_open(struct world *world, const struct store_options *option
   store->lock_file = -1;
   store->next_table_id = 1;
   arena_init(&store->scratch, store->memory);
-  if (!open_parts(store, options, error)) {
+  set_options(store, options);
+  heap_init(&store->heap, store->memory, store->options.region_bytes);
+  if (!open_parts(store, options->directory, error)) {
     struct error ignored;
     if (store->log != NULL) (void)log_close(store->log, &ignored);
     free_store(store);

@@ -21,9 +21,10 @@ bool store_restore_busy(const struct store *store)
 }
 
 /*
- * The newest undamaged snapshot that ended at or before the moment; NULL: the log from its start.
+ * The newest undamaged snapshot below `limit` that ended at or before the moment; NULL: the log
+ * from its start.
  */
-static struct snapshot_reader *open_snapshot(struct store *store, int64_t at_ms,
+static struct snapshot_reader *open_snapshot(struct store *store, int64_t at_ms, uint64_t limit,
                                              struct error *error)
 {
   struct store_file_list list = {0};
@@ -32,6 +33,7 @@ static struct snapshot_reader *open_snapshot(struct store *store, int64_t at_ms,
   error->code = ERROR_NONE;
   if (!snapshot_list(&list, store->world, options.directory, error)) return NULL;
   for (size_t i = list.count; i > 0 && reader == NULL; i--) {
+    if (list.sequences[i - 1] >= limit) continue;
     reader = snapshot_reader_open(store->world, &options, list.sequences[i - 1], error);
     if (reader == NULL && error->code != ERROR_CORRUPT) break;
     if (reader == NULL || snapshot_reader_info(reader)->end_ms <= at_ms) continue;
@@ -43,6 +45,13 @@ static struct snapshot_reader *open_snapshot(struct store *store, int64_t at_ms,
   return reader;
 }
 
+static void drop_shadow(struct store *store)
+{
+  struct table *shadow = store->restore.shadow;
+  shadow->next_dropped = store->dropped;
+  store->dropped = shadow;
+}
+
 void restore_free(struct store *store)
 {
   struct restore *restore = &store->restore;
@@ -50,8 +59,7 @@ void restore_free(struct store *store)
   snapshot_reader_close(restore->snapshot);
   log_reader_close(restore->log);
   keyspace_walk_free(&restore->walk);
-  restore->shadow->next_dropped = store->dropped;
-  store->dropped = restore->shadow;
+  drop_shadow(store);
   *restore = (struct restore){.phase = RESTORE_IDLE};
 }
 
@@ -68,7 +76,8 @@ static void fail(struct store *store, const char *message)
     store_report(store, "the half-restored table stays until the next start: %s", error.message);
 }
 
-static enum store_status check_moment(const struct store *store, int64_t at_ms, struct error *error)
+static enum store_status check_moment(const struct store *store, const struct table *source,
+                                      int64_t at_ms, struct error *error)
 {
   int64_t earliest_ms;
   int64_t latest_ms;
@@ -77,7 +86,12 @@ static enum store_status check_moment(const struct store *store, int64_t at_ms, 
     return STORE_LIMIT;
   }
   store_restore_window(store, &earliest_ms, &latest_ms);
-  if (at_ms >= earliest_ms && at_ms <= latest_ms) return STORE_OK;
+  if (at_ms >= earliest_ms && at_ms <= latest_ms) {
+    if (at_ms >= source->created_ms) return STORE_OK;
+    error_set(error, ERROR_NOT_FOUND, "Table %.*s did not exist at that time, it was made at %lld",
+              BYTES_FORMAT(source->name), (long long)source->created_ms);
+    return STORE_NOT_FOUND;
+  }
   error_set(error, ERROR_INVALID,
             "The time to restore to, %lld, is outside the restorable window: from %lld to %lld "
             "(milliseconds since 1970)",
@@ -85,11 +99,26 @@ static enum store_status check_moment(const struct store *store, int64_t at_ms, 
   return STORE_VALIDATION;
 }
 
+static struct table *make_shadow(struct store *store, uint32_t id,
+                                 struct table_definition definition)
+{
+  struct table_origin origin = tables_origin(store);
+  /* The snapshot's items come in the order of the source's hashes: not to be the shadow's too. */
+  origin.hash_seed = ~origin.hash_seed;
+  definition.index_count = 0;
+  return table_make(&origin, id, &definition);
+}
+
+static uint64_t log_start(const struct snapshot_reader *snapshot)
+{
+  return snapshot == NULL ? 1 : snapshot_reader_info(snapshot)->sequence + 1;
+}
+
 enum store_status store_table_restore(struct store *store, const struct table *source,
                                       int64_t at_ms, struct bytes name, struct table **table,
                                       struct error *error)
 {
-  enum store_status status = check_moment(store, at_ms, error);
+  enum store_status status = check_moment(store, source, at_ms, error);
   if (status != STORE_OK) return status;
   struct restore *restore = &store->restore;
   struct table_description description;
@@ -100,12 +129,9 @@ enum store_status store_table_restore(struct store *store, const struct table *s
   definition.stream = STREAM_OFF;
   definition.deletion_protection = false;
 
-  struct table_definition shadow_definition = definition;
-  shadow_definition.index_count = 0;
-  struct table_origin origin = tables_origin(store);
-  struct table *shadow = table_make(&origin, source->id, &shadow_definition);
+  struct table *shadow = make_shadow(store, source->id, definition);
   if (shadow == NULL) return store_no_memory(error);
-  struct snapshot_reader *snapshot = open_snapshot(store, at_ms, error);
+  struct snapshot_reader *snapshot = open_snapshot(store, at_ms, UINT64_MAX, error);
   status = STORE_UNAVAILABLE;
   if (snapshot != NULL || error->code == ERROR_NONE)
     status = tables_create(store, &definition, true, table, error);
@@ -118,7 +144,7 @@ enum store_status store_table_restore(struct store *store, const struct table *s
       .phase = snapshot == NULL ? RESTORE_LOG : RESTORE_SNAPSHOT,
       .source_id = source->id,
       .at_ms = at_ms,
-      .from_sequence = snapshot == NULL ? 1 : snapshot_reader_info(snapshot)->sequence + 1,
+      .from_sequence = log_start(snapshot),
       .stop_sequence = log_appended(store->log),
       .target = *table,
       .shadow = shadow,
@@ -137,13 +163,35 @@ static bool is_source(const struct restore *restore, struct value encoded)
   return value_type(value) == VALUE_NUMBER && value_integer(value, &id) && id == restore->source_id;
 }
 
+/* The snapshot turned out to be damaged: anew from an older one, or from the log alone. */
+static bool read_older(struct store *store, struct error *error)
+{
+  struct restore *restore = &store->restore;
+  const struct keyspace *primary = &restore->shadow->primary;
+  struct table_definition definition = {
+      .name = restore->shadow->name, .partition = primary->partition, .sort = primary->sort};
+  uint64_t limit = restore->from_sequence - 1;
+  store_report(store, "%s; restoring from an older snapshot and more of the log", error->message);
+  struct table *shadow = make_shadow(store, restore->source_id, definition);
+  if (shadow == NULL) return error_set(error, ERROR_NO_MEMORY, "no memory");
+  drop_shadow(store);
+  restore->shadow = shadow;
+  snapshot_reader_close(restore->snapshot);
+  restore->snapshot = open_snapshot(store, restore->at_ms, limit, error);
+  if (restore->snapshot == NULL && error->code != ERROR_NONE) return false;
+  restore->from_sequence = log_start(restore->snapshot);
+  restore->source_seen = false;
+  if (restore->snapshot == NULL) restore->phase = RESTORE_LOG;
+  return true;
+}
+
 static bool read_snapshot(struct store *store, struct error *error)
 {
   struct restore *restore = &store->restore;
   struct snapshot_record record;
   for (int i = 0; i < SLICE_RECORDS; i++) {
     int status = snapshot_reader_next(restore->snapshot, &record, error);
-    if (status < 0) return false;
+    if (status < 0) return error->code == ERROR_CORRUPT && read_older(store, error);
     if (status == 0) {
       snapshot_reader_close(restore->snapshot);
       restore->snapshot = NULL;
@@ -219,24 +267,30 @@ static bool read_log(struct store *store, bool *more, struct error *error)
   return true;
 }
 
-/* Copies the waiting chunk; STORE_UNAVAILABLE: again at the next slice. */
+/* Copies what fits into one record of the waiting chunk; STORE_UNAVAILABLE: again next slice. */
 static enum store_status copy_chunk(struct store *store, struct error *error)
 {
   struct restore *restore = &store->restore;
   struct commit_item items[RESTORE_CHUNK_ITEMS];
-  for (size_t i = 0; i < restore->chunk_count; i++) {
-    struct value image = item_value(restore->chunk[i]);
-    items[i] = (struct commit_item){
+  size_t count = 0;
+  size_t bytes = 0;
+  for (; count < restore->chunk_count; count++) {
+    struct value image = item_value(restore->chunk[count]);
+    bytes += image.size;
+    if (count > 0 && bytes > RESTORE_CHUNK_BYTES) break;
+    items[count] = (struct commit_item){
         .table = restore->target,
         .hash = table_hash(restore->target, image),
         .image = image,
     };
   }
-  struct commit commit = {.items = items, .count = restore->chunk_count};
+  struct commit commit = {.items = items, .count = count};
   uint64_t sequence;
   enum store_status status = commit_run(store, &commit, &sequence, error);
-  if (status == STORE_OK) restore->chunk_count = 0;
-  return status;
+  if (status != STORE_OK) return status;
+  restore->chunk_count -= count;
+  memmove(restore->chunk, restore->chunk + count, restore->chunk_count * sizeof restore->chunk[0]);
+  return STORE_OK;
 }
 
 static bool copy_items(struct store *store, bool *more, struct error *error)
@@ -248,7 +302,7 @@ static bool copy_items(struct store *store, bool *more, struct error *error)
     return error_set(error, ERROR_NO_MEMORY, "no memory");
   enum store_status status = copy_chunk(store, error);
   *more = status == STORE_OK;
-  if (status != STORE_OK || !restore->walked) return true;
+  if (status != STORE_OK || !restore->walked || restore->chunk_count > 0) return true;
   struct table *target = restore->target;
   target->state = TABLE_ACTIVE;
   target->restoring = false;

@@ -18,7 +18,10 @@
 
 enum restore_phase { RESTORE_IDLE, RESTORE_SNAPSHOT, RESTORE_LOG, RESTORE_COPY };
 
-enum { RESTORE_CHUNK_ITEMS = 16 };
+enum {
+  RESTORE_CHUNK_ITEMS = 16,
+  RESTORE_CHUNK_BYTES = 32 << 10, /* of one record, unless an item is larger: fits any segment */
+};
 
 struct restore {
   enum restore_phase phase;

@@ -379,7 +379,9 @@ void store_restore_window(const struct store *store, int64_t *earliest_ms, int64
  * Starts to make a new table with the items that `source` had at the end of the millisecond
  * `at_ms`. store_tick carries it on; the new table is TABLE_CREATING until all is there and
  * durable. Keys and indexes are the source's of today; TTL, stream and deletion protection are off,
- * as in DynamoDB. One restore at a time (STORE_LIMIT).
+ * as in DynamoDB. One restore at a time (STORE_LIMIT). STORE_VALIDATION outside of the window,
+ * STORE_NOT_FOUND for a moment before the source was made. A restore that must be given up later
+ * (damaged files) is reported and takes the new table away.
  */
 enum store_status store_table_restore(struct store *store, const struct table *source,
                                       int64_t at_ms, struct bytes name, struct table **table,
