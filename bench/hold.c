@@ -185,15 +185,19 @@ static struct value reservation_image(struct arena *arena, uint64_t number)
   char id[64];
   char tickets[HOLD_SEATS][64];
   char user[64];
+  char created[64];
   struct draft draft;
   reservation_id(number, id);
+  snprintf(created, sizeof created, "CREATED#2026-11-23T20:%02u:%02u.%03uZ",
+           (unsigned)(number / 60000 % 60), (unsigned)(number / 1000 % 60),
+           (unsigned)(number % 1000));
   snprintf(user, sizeof user, "USER#user_%016llu", (unsigned long long)number % 100000);
   for (unsigned i = 0; i < HOLD_SEATS; i++) ticket_id(HOLD_SEATS * number + i, tickets[i]);
   struct value_writer *writer = draft_begin(&draft, arena);
-  write_text(writer, BYTES("createdAt"), NOW_TEXT);
+  write_text(writer, BYTES("createdAt"), created + 8);
   write_integer(writer, BYTES("expiresAt"), EXPIRES_S);
   write_text(writer, BYTES("gsi1pk"), user);
-  write_text(writer, BYTES("gsi1sk"), "CREATED#2026-11-23T20:00:00.000Z");
+  write_text(writer, BYTES("gsi1sk"), created);
   write_text(writer, BYTES("pk"), id);
   write_text(writer, BYTES("reservationId"), id + 12);
   write_text(writer, BYTES("sk"), "METADATA");

@@ -52,25 +52,7 @@ bool apply_token(struct store *store, struct bytes text, uint64_t request_hash, 
   return true;
 }
 
-/* Fills an index whole: before recovery ends nobody waits for the store. */
-static bool fill_index(struct table *table, struct table_index *index, struct error *error)
-{
-  enum { CHUNK = 256 };
-  struct item *items[CHUNK];
-  struct keyspace_walk walk;
-  keyspace_walk_init(&walk, table->memory, 0, UINT64_MAX);
-  bool filled = true;
-  bool done = false;
-  while (filled && !done) {
-    size_t count = 0;
-    filled = keyspace_walk_next(&walk, &table->primary, items, CHUNK, &count, &done);
-    for (size_t i = 0; i < count && filled; i++) filled = table_fill_index(table, index, items[i]);
-  }
-  keyspace_walk_free(&walk);
-  return filled || no_memory(error);
-}
-
-/* Makes the table's indexes those of `wanted`: new ones are filled at once, others go. */
+/* Makes the table's indexes those of `wanted`; the end of recovery fills them. */
 static bool change_indexes(struct store *store, struct table *table, const struct table *wanted,
                            struct error *error)
 {
@@ -84,7 +66,6 @@ static bool change_indexes(struct store *store, struct table *table, const struc
     if (position < 0) {
       if (!table_add_index(table, &index->definition, false)) return no_memory(error);
       position = (int)table->index_count - 1;
-      if (!fill_index(table, table->indexes[position], error)) return false;
     }
     table->indexes[position]->active = index->active;
   }
@@ -105,6 +86,12 @@ bool apply_table(struct store *store, struct value encoded, struct error *error)
       table_free(wanted);
       return error_set(error, ERROR_CORRUPT, "more than %d tables", TABLES_MAX);
     }
+    /* Items of a snapshot come in the order of their hashes. */
+    if (!index_presize(&wanted->primary.index, wanted->expected_items)) {
+      table_free(wanted);
+      return no_memory(error);
+    }
+    wanted->recovering = true;
     tables_insert(store, wanted);
     return true;
   }

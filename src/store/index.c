@@ -7,6 +7,7 @@
 enum {
   PAGE_SLOTS = 255,
   PAGE_FULL = PAGE_SLOTS - 1, /* one slot stays free: it ends every probe */
+  PAGE_PRESIZED = 128,        /* most entries a page is laid out for beforehand */
   PAGE_LOAD = 224,            /* a page with so many entries splits: probes stay short */
   PAGE_SPARSE = 54,           /* two halves with so few entries together become one page */
   DIRECTORY_FREE_DEPTH = 12,  /* a directory may have 2^12 places however few entries there are */
@@ -185,6 +186,24 @@ void index_free(struct index *index)
   }
   directory_free(index->memory, index->directory, index->depth);
   *index = (struct index){0};
+}
+
+bool index_presize(struct index *index, size_t count)
+{
+  CHECK(index->count == 0 && index->depth == 0);
+  uint32_t depth = 0;
+  while (count >> depth > PAGE_PRESIZED) depth++;
+  size_t places = (size_t)1 << depth;
+  if (depth == 0) return true;
+  if (places > UINT32_MAX || !heap_reserve(index->heap, INDEX_PAGE_BYTES, (uint32_t)places - 1) ||
+      !directory_grow(index, depth))
+    return false;
+  for (size_t place = 0; place < places; place++) {
+    if (place > 0) index->directory[place] = heap_alloc(index->heap, INDEX_PAGE_BYTES);
+    CHECK(index->directory[place] != NULL); /* reserved */
+    page_init(index->directory[place], (uint64_t)place << (64 - depth), depth);
+  }
+  return true;
 }
 
 struct index_slot *index_find(const struct index *index, uint64_t hash)

@@ -48,13 +48,22 @@ bool index_init(struct index *index, struct memory *memory, struct heap *heap);
 void index_free(struct index *index);
 
 /*
+ * Lays out the pages of a new, empty index for about `count` entries. Needed before entries come in
+ * the order of their hashes (a snapshot's), which would otherwise crowd one page after the other
+ * and be refused. False when there is no memory; the index is usable as it was.
+ */
+bool index_presize(struct index *index, size_t count);
+
+/*
  * The first slot with this hash, or NULL; index_find_next gives the next one with the same hash.
  *     for (slot = index_find(index, hash); slot != NULL; slot = index_find_next(index, slot)) ...
  * A slot is valid until the next insert, prepare or remove; its entry may be replaced in place.
  */
 struct index_slot *index_find(const struct index *index, uint64_t hash);
 
-/* Fetches the cache line where the search for a hash begins: for lookups that will come together. */
+/*
+ * Fetches the cache line where the search for a hash begins: for lookups that will come together.
+ */
 void index_prefetch(const struct index *index, uint64_t hash);
 struct index_slot *index_find_next(const struct index *index, const struct index_slot *slot);
 

@@ -132,7 +132,7 @@ bool keyspace_reserve(struct heap *heap, uint32_t inserts)
 static const struct item *entry_item(const void *entry)
 {
   if (!is_collection(entry)) return entry;
-  return tree_entry(tree_first(&as_collection(entry)->tree));
+  return tree_first_entry(&as_collection(entry)->tree);
 }
 
 /* The index slot of a partition, or NULL. */
@@ -217,6 +217,7 @@ struct item *keyspace_find(const struct keyspace *keyspace, uint64_t hash, struc
        slot = index_find_next(&keyspace->index, slot)) {
     struct item *item = slot->entry;
     if (is_collection(item)) {
+      if (value_type(sort) != keyspace->sort.type) return NULL;
       uint8_t scratch[TREE_KEY_SCRATCH_BYTES];
       item = tree_find(&as_collection(slot->entry)->tree, &keyspace->order,
                        keyspace_sort_bytes(sort, scratch));
@@ -234,19 +235,18 @@ struct keyspace_partition keyspace_partition(const struct keyspace *keyspace, ui
 {
   const struct index_slot *slot = find_slot(keyspace, hash, partition);
   if (slot == NULL) return (struct keyspace_partition){0};
-  return keyspace_group(keyspace, slot->entry).content;
+  return keyspace_content(slot->entry);
 }
 
-struct keyspace_group keyspace_group(const struct keyspace *keyspace, const void *entry)
+struct keyspace_partition keyspace_content(const void *entry)
 {
-  struct keyspace_group group = {
-      .partition = keyspace_partition_of(keyspace, entry_item(entry)),
-  };
-  if (is_collection(entry))
-    group.content.tree = &as_collection(entry)->tree;
-  else
-    group.content.single = (struct item *)(uintptr_t)entry;
-  return group;
+  if (is_collection(entry)) return (struct keyspace_partition){.tree = &as_collection(entry)->tree};
+  return (struct keyspace_partition){.single = (struct item *)(uintptr_t)entry};
+}
+
+struct value keyspace_entry_partition(const struct keyspace *keyspace, const void *entry)
+{
+  return keyspace_partition_of(keyspace, entry_item(entry));
 }
 
 /* Order of one key of a place against an item's: both have it, or the keyspace has none. */

@@ -93,6 +93,12 @@ bool keyspace_holds(const struct keyspace *keyspace, uint64_t hash, const struct
 struct item *keyspace_find(const struct keyspace *keyspace, uint64_t hash, struct value partition,
                            struct value sort);
 
+/*
+ * Fills an empty secondary keyspace with all items of the primary one, of which there are
+ * `item_count`. False when there is no memory; then it is half filled, and of use to nobody.
+ */
+bool keyspace_build(struct keyspace *keyspace, struct memory *memory, uint64_t item_count);
+
 /* One partition: at most one of the two is set. */
 struct keyspace_partition {
   struct item *single;
@@ -102,13 +108,9 @@ struct keyspace_partition {
 struct keyspace_partition keyspace_partition(const struct keyspace *keyspace, uint64_t hash,
                                              struct value partition);
 
-/* A partition with its key: what one index entry stands for. */
-struct keyspace_group {
-  struct value partition;
-  struct keyspace_partition content;
-};
-
-struct keyspace_group keyspace_group(const struct keyspace *keyspace, const void *entry);
+/* What one entry of the index stands for: its items, and their partition key. */
+struct keyspace_partition keyspace_content(const void *entry);
+struct value keyspace_entry_partition(const struct keyspace *keyspace, const void *entry);
 
 /*
  * Order of two places inside one partition: by sort key, then, in a secondary keyspace, by primary

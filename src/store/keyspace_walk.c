@@ -75,11 +75,17 @@ static struct value walk_place(const struct keyspace_walk *walk)
   return (struct value){walk->place.data, walk->place.size};
 }
 
+/* One partition, with its key when it must be told from others. */
+struct group {
+  const void *entry;
+  struct value partition;
+};
+
 /* Slots of one hash are in no order of their own: the partition keys' bytes give one. */
 static int compare_groups(const void *left, const void *right)
 {
-  const struct keyspace_group *a = left;
-  const struct keyspace_group *b = right;
+  const struct group *a = left;
+  const struct group *b = right;
   return bytes_compare(bytes_of(a->partition.data, a->partition.size),
                        bytes_of(b->partition.data, b->partition.size));
 }
@@ -110,17 +116,17 @@ static struct tree_cursor seek_place(const struct keyspace_walk *walk,
 
 /* Emits one partition; `resume` when the walk's place is inside it. False when items[] is full. */
 static bool emit_group(const struct keyspace_walk *walk, const struct keyspace *keyspace,
-                       const struct keyspace_group *group, bool resume, struct item **items,
-                       size_t capacity, size_t *count)
+                       const struct group *group, bool resume, struct item **items, size_t capacity,
+                       size_t *count)
 {
-  if (group->content.single != NULL) {
-    if (resume && keyspace_compare(keyspace, walk_place(walk), group->content.single) >= 0)
-      return true;
+  struct keyspace_partition content = keyspace_content(group->entry);
+  if (content.single != NULL) {
+    if (resume && keyspace_compare(keyspace, walk_place(walk), content.single) >= 0) return true;
     if (*count == capacity) return false;
-    items[(*count)++] = group->content.single;
+    items[(*count)++] = content.single;
     return true;
   }
-  const struct tree *tree = group->content.tree;
+  const struct tree *tree = content.tree;
   struct tree_cursor cursor = resume ? seek_place(walk, keyspace, tree) : tree_first(tree);
   for (; tree_entry(cursor) != NULL; cursor = tree_next(cursor)) {
     if (*count == capacity) return false;
@@ -134,11 +140,15 @@ static bool emit_hash(const struct keyspace_walk *walk, const struct keyspace *k
                       const struct index_slot *slots, size_t slot_count, struct item **items,
                       size_t capacity, size_t *count)
 {
-  struct keyspace_group groups[WALK_SLOTS];
-  for (size_t i = 0; i < slot_count; i++) groups[i] = keyspace_group(keyspace, slots[i].entry);
-  if (slot_count > 1) qsort(groups, slot_count, sizeof groups[0], compare_groups);
+  struct group groups[WALK_SLOTS];
   bool inside = walk->inside && walk->hash == slots[0].hash;
-  struct keyspace_group place = {0};
+  bool keyed = inside || slot_count > 1; /* else not even the item is looked at */
+  for (size_t i = 0; i < slot_count; i++) {
+    groups[i] = (struct group){.entry = slots[i].entry};
+    if (keyed) groups[i].partition = keyspace_entry_partition(keyspace, slots[i].entry);
+  }
+  if (slot_count > 1) qsort(groups, slot_count, sizeof groups[0], compare_groups);
+  struct group place = {0};
   if (inside) place.partition = value_attribute(walk_place(walk), keyspace->partition.name);
   for (size_t i = 0; i < slot_count; i++) {
     int order = inside ? compare_groups(&groups[i], &place) : 1;

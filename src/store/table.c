@@ -1,6 +1,7 @@
 #include "store/table.h"
 
 #include "base/check.h"
+#include "base/hash.h"
 
 static bool copy_key(struct arena *arena, struct table_key from, struct table_key *to)
 {
@@ -118,7 +119,11 @@ struct table *table_make(const struct table_origin *origin, uint32_t id,
   if (table == NULL) return NULL;
   table->memory = origin->memory;
   table->heap = origin->heap;
-  table->hash_seed = origin->hash_seed;
+  /*
+   * A seed for each table: a client that copies one table into another in the order of a scan, which
+   * is the order of hashes, must not write the copy in the order of its own.
+   */
+  table->hash_seed = hash_bytes(bytes_of(&id, sizeof id), origin->hash_seed);
   table->id = id;
   table->state = TABLE_ACTIVE;
   arena_init(&table->arena, origin->memory);
@@ -226,7 +231,7 @@ bool table_prepare(const struct table_change *change, uint32_t count)
   if (change->new_item == NULL) return true;
   if (change->old_item == NULL && !keyspace_prepare(&table->primary, change->hash, count))
     return false;
-  for (uint32_t i = 0; i < table->index_count; i++) {
+  for (uint32_t i = 0; i < table->index_count && !table->recovering; i++) {
     struct table_index *index = table->indexes[i];
     struct index_change in = change_in(&index->keyspace, change);
     /*
@@ -261,7 +266,8 @@ static void apply_to_index(struct table_index *index, const struct table_change 
 void table_apply(const struct table_change *change)
 {
   struct table *table = change->table;
-  for (uint32_t i = 0; i < table->index_count; i++) apply_to_index(table->indexes[i], change);
+  for (uint32_t i = 0; i < table->index_count && !table->recovering; i++)
+    apply_to_index(table->indexes[i], change);
   if (change->old_item == NULL) {
     keyspace_insert(&table->primary, change->hash, change->new_item);
     table->item_count++;
@@ -275,6 +281,16 @@ void table_apply(const struct table_change *change)
     keyspace_replace(&table->primary, change->hash, change->old_item, change->new_item);
   }
   table_free_item(table, change->old_item);
+}
+
+bool table_build_indexes(struct table *table)
+{
+  for (uint32_t i = 0; i < table->index_count; i++) {
+    if (!keyspace_build(&table->indexes[i]->keyspace, table->memory, table->item_count))
+      return false;
+  }
+  table->recovering = false;
+  return true;
 }
 
 bool table_fill_index(struct table *table, struct table_index *index, struct item *item)

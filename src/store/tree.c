@@ -610,6 +610,13 @@ bool tree_clear_some(struct tree *tree, struct heap *heap, size_t *budget)
 
 /* ---- reading ---- */
 
+void *tree_first_entry(const struct tree *tree)
+{
+  const struct tree_node *root = tree->root;
+  CHECK(root != NULL && root->count > 0);
+  return root->level == 0 ? root->leaf.entries[0] : root->inner.entries[0];
+}
+
 int tree_probe_after(const struct tree_probe *probe, const void *entry)
 {
   (void)probe;

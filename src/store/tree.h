@@ -92,6 +92,9 @@ struct tree_cursor tree_seek_before(const struct tree *tree, const struct tree_o
 struct tree_cursor tree_first(const struct tree *tree);
 struct tree_cursor tree_last(const struct tree *tree);
 
+/* The first entry, without going down the tree; the tree is not empty. */
+void *tree_first_entry(const struct tree *tree);
+
 /* The entry under the cursor; NULL at the end. */
 void *tree_entry(struct tree_cursor cursor);
 struct tree_cursor tree_next(struct tree_cursor cursor);
