@@ -1,5 +1,6 @@
 #include "cmd/key_file.h"
 
+#include "base/check.h"
 #include "base/encode.h"
 
 #include <errno.h>
@@ -28,8 +29,10 @@ static bool decode(struct bytes text, struct key *key)
   }
   if (text.size > HEX_BYTES && text.data[text.size - 1] == '\n') text.size--;
   if (text.size > HEX_BYTES && text.data[text.size - 1] == '\r') text.size--;
-  size_t size;
-  return text.size == HEX_BYTES && encode_from_hex(text, key->bytes, &size);
+  size_t size = 0;
+  if (text.size != HEX_BYTES || !encode_from_hex(text, key->bytes, &size)) return false;
+  CHECK_THAT(size, ==, SEAL_KEY_BYTES);
+  return true;
 }
 
 bool key_file_read(struct world *world, const char *path, struct key *key, struct error *error)
@@ -63,7 +66,7 @@ static int write_durably(struct world *world, const char *path, int file)
   uint8_t bytes[SEAL_KEY_BYTES];
   char text[HEX_BYTES + 1];
   world_entropy(world, bytes, sizeof bytes);
-  encode_to_hex(bytes_of(bytes, sizeof bytes), text);
+  CHECK_THAT(encode_to_hex(bytes_of(bytes, sizeof bytes), text), ==, HEX_BYTES);
   text[HEX_BYTES] = '\n';
   int status = operations->file_write(world, file, text, sizeof text, 0);
   explicit_bzero(bytes, sizeof bytes);

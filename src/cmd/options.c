@@ -76,6 +76,7 @@ int options_fail(const struct arguments *arguments, const struct error *error)
 /* The option of a word like "--name" or "--name=value", or OPTION_COUNT. */
 static enum option find_option(const struct command *command, const char *word)
 {
+  CHECK(strncmp(word, "--", 2) == 0);
   size_t size = strcspn(word + 2, "=");
   for (enum option i = 0; i < OPTION_COUNT; i++) {
     if ((command->options & OPTION_BIT(i)) != 0 && strlen(OPTIONS[i].name) == size &&
@@ -94,6 +95,7 @@ static bool refuse_option(const struct command *command, const char *word, struc
   for (enum option i = 0; i < OPTION_COUNT; i++) {
     if ((command->options & OPTION_BIT(i)) == 0) continue;
     snprintf(names[count], NAME_BYTES, "--%s", OPTIONS[i].name);
+    CHECK_THAT(strlen(OPTIONS[i].name), <, NAME_BYTES - 2);
     known[count] = names[count];
     count++;
   }
@@ -153,6 +155,8 @@ static void take_defaults(const struct command *command, struct arguments *argum
 bool options_parse(const struct command *command, int count, char *const *words,
                    struct arguments *arguments, struct error *error)
 {
+  CHECK((command->operand_need == OPERAND_NONE) == (command->operand == NULL));
+  CHECK_THAT(command->options, <, OPTION_BIT(OPTION_COUNT));
   *arguments = (struct arguments){.command = command->name};
   bool only_operands = false;
   for (int i = 0; i < count; i++) {

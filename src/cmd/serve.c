@@ -1,3 +1,4 @@
+#include "base/check.h"
 #include "base/logger.h"
 #include "base/world_linux.h"
 #include "cmd/commands.h"
@@ -87,12 +88,11 @@ int command_serve(const struct arguments *arguments)
   };
   /* Before any thread starts, so that none of them is killed by what `run` waits for. */
   sigset_t stops;
-  sigemptyset(&stops);
-  sigaddset(&stops, SIGINT);
-  sigaddset(&stops, SIGTERM);
-  pthread_sigmask(SIG_BLOCK, &stops, NULL);
+  CHECK(sigemptyset(&stops) == 0 && sigaddset(&stops, SIGINT) == 0 &&
+        sigaddset(&stops, SIGTERM) == 0);
+  CHECK(pthread_sigmask(SIG_BLOCK, &stops, NULL) == 0);
   /* A reader of our log that went away is no reason to stop. */
-  sigaction(SIGPIPE, &(struct sigaction){.sa_handler = SIG_IGN}, NULL);
+  CHECK(sigaction(SIGPIPE, &(struct sigaction){.sa_handler = SIG_IGN}, NULL) == 0);
 
   struct error error;
   struct key key;

@@ -104,6 +104,7 @@ static bool check_definition(struct verify *verify, struct bytes encoded, uint32
     *verify->error = error;
     return false;
   }
+  CHECK_THAT(table->id, >, 0);
   *id = table->id;
   table_free(table);
   return true;
@@ -119,6 +120,7 @@ static void check_token(struct verify *verify, size_t size)
 
 static bool has_table(struct verify *verify, uint32_t id)
 {
+  CHECK_THAT(verify->table_count, <=, TABLES_MAX);
   uint32_t at = verify->table_last;
   if (at < verify->table_count && verify->tables[at] == id) return true;
   for (at = 0; at < verify->table_count; at++) {
@@ -254,6 +256,7 @@ static bool check_log_record(struct verify *verify, const struct log_record *rec
 {
   struct verify_result *result = verify->result;
   uint32_t id;
+  CHECK_THAT(record->sequence, >, result->last_sequence);
   result->log_records++;
   if (record->time_ms < INSTANT_MIN_MS || record->time_ms > INSTANT_MAX_MS)
     find_here(verify, "record %" PRIu64 " has an impossible time", record->sequence);
@@ -321,6 +324,7 @@ static bool check_log(struct verify *verify, struct store_file_list *list)
                                   list->sequences[next] <= verify->result->last_sequence))
       next++;
     if (next == list->count) return true;
+    CHECK_THAT(list->sequences[next], >, begin); /* so this loop ends */
     begin = list->sequences[next];
     struct error error;
     if (read_log(verify, begin, &error) == 0) return true;
@@ -395,6 +399,7 @@ static bool check_all(struct verify *verify)
                  check_snapshots(verify, &snapshots) && check_log(verify, &segments) &&
                  snapshot_list(&snapshots, world, directory, error);
   if (checked) check_together(verify, &snapshots, &segments);
+  CHECK(!checked || verify->needed_count == verify->result->snapshots);
   store_file_list_free(&snapshots);
   store_file_list_free(&segments);
   return checked;
@@ -404,6 +409,7 @@ bool verify_run(struct world *world, const struct verify_options *options,
                 struct verify_result *result, struct error *error)
 {
   struct memory *memory = &world->memory;
+  CHECK(options->finding != NULL);
   *result = (struct verify_result){.earliest_ms = INT64_MAX, .latest_ms = INT64_MIN};
   struct verify verify = {.world = world, .options = options, .result = result, .error = error};
   if (!identity_read(world, options->directory, &verify.identity, error)) return false;
