@@ -34,8 +34,9 @@ run: build/tacos ## build and start the server, data in ./tacos-data
 	build/tacos serve
 
 .PHONY: test
-test: build/tacos $(CLI_PROGRAMS) $(TEST_PROGRAMS) | deps ## every test; ONLY=text for those whose path contains it
+test: build/tacos $(TEST_PROGRAMS) | deps ## every test; ONLY=text for those whose path contains it
 	@PYTHON=$(PYTHON) tools/test $(TEST_LIST)
+test: $(CLI_PROGRAMS)
 
 .PHONY: tsan
 tsan: $(TSAN_PROGRAMS) | deps ## the tests that start threads, under ThreadSanitizer
