@@ -77,3 +77,13 @@ void memory_unmap(struct memory *memory, void *block, size_t size)
   memory->in_use -= size;
   CHECK(munmap(block, size) == 0);
 }
+
+void memory_populate(void *block, size_t size)
+{
+#ifdef MADV_POPULATE_WRITE
+  (void)madvise(block, size, MADV_POPULATE_WRITE);
+#else
+  (void)block;
+  (void)size;
+#endif
+}

@@ -44,6 +44,12 @@ void *memory_map(struct memory *memory, size_t size);
 void memory_unmap(struct memory *memory, void *block, size_t size);
 
 /*
+ * Makes mapped pages resident now instead of at their first touch; contents stay. Any thread, also
+ * while another uses the block. Only advice: nothing is different when the kernel cannot.
+ */
+void memory_populate(void *block, size_t size);
+
+/*
  * Counts one allocation without making it; false when it is the one that must fail. For allocators
  * that carve their blocks out of larger ones.
  */

@@ -27,6 +27,7 @@
 #include "store/store.h"
 #include "store/table.h"
 #include "store/tokens.h"
+#include "store/warmer.h"
 
 struct store {
   struct world *world;
@@ -37,6 +38,7 @@ struct store {
   int lock_file;
   struct identity identity;
   struct heap heap;
+  struct warmer warmer; /* runs with options.threads */
   struct log *log;
   struct tokens tokens;
   struct table **tables; /* ascending names; TABLES_MAX places */

@@ -53,8 +53,23 @@ void heap_init(struct heap *heap, struct memory *memory, size_t region_bytes)
   *heap = (struct heap){.memory = memory, .region_bytes = region_bytes};
 }
 
+static void add_spare(struct heap *heap)
+{
+  if (heap->warm == NULL || heap->spare != NULL) return;
+  heap->spare = memory_map(heap->memory, heap->region_bytes);
+  if (heap->spare != NULL) heap->warm(heap->warm_context, heap->spare, heap->region_bytes);
+}
+
+void heap_keep_warm(struct heap *heap, heap_warm *warm, void *context)
+{
+  heap->warm = warm;
+  heap->warm_context = context;
+  add_spare(heap);
+}
+
 void heap_free_all(struct heap *heap)
 {
+  memory_unmap(heap->memory, heap->spare, heap->region_bytes);
   void *region = heap->regions;
   while (region != NULL) {
     ASAN_UNPOISON_MEMORY_REGION(region, heap->region_bytes);
@@ -90,7 +105,9 @@ static void split_rest(struct heap *heap)
 
 static bool add_region(struct heap *heap)
 {
-  uint8_t *region = memory_map(heap->memory, heap->region_bytes);
+  uint8_t *region = heap->spare;
+  heap->spare = NULL;
+  if (region == NULL) region = memory_map(heap->memory, heap->region_bytes);
   if (region == NULL) return false;
   split_rest(heap);
   *(void **)(void *)region = heap->regions;
@@ -99,6 +116,7 @@ static bool add_region(struct heap *heap)
   heap->end = region + heap->region_bytes;
   heap->mapped += heap->region_bytes;
   ASAN_POISON_MEMORY_REGION(heap->next, heap->region_bytes - REGION_HEADER_BYTES);
+  add_spare(heap);
   return true;
 }
 

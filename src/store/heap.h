@@ -23,11 +23,17 @@ struct heap_free_block {
   struct heap_free_block *next;
 };
 
+/* Makes the pages of a region resident in the background (memory_populate). */
+typedef void heap_warm(void *context, void *region, size_t size);
+
 struct heap {
   struct memory *memory;
   size_t region_bytes; /* of a mapped region: a multiple of 2 MiB for huge pages, less in tests */
   void *regions;       /* newest region, linked through its first word */
-  uint8_t *next;       /* uncarved rest of the newest region */
+  void *spare;         /* the region to be used next, or NULL */
+  heap_warm *warm;     /* told of each new spare; NULL: no spares are kept */
+  void *warm_context;
+  uint8_t *next; /* uncarved rest of the newest region */
   uint8_t *end;
   size_t in_use; /* bytes handed out, as asked for */
   size_t mapped; /* bytes of all regions */
@@ -37,6 +43,12 @@ struct heap {
 
 /* region_bytes: whole pages of 4 KiB, more than HEAP_SMALL_MAX. */
 void heap_init(struct heap *heap, struct memory *memory, size_t region_bytes);
+
+/*
+ * From now on the heap keeps one region in reserve and has its pages made resident ahead of use:
+ * the kernel clears a huge page in a tenth of a millisecond at best, in several at worst.
+ */
+void heap_keep_warm(struct heap *heap, heap_warm *warm, void *context);
 
 /* Gives every region back; blocks above HEAP_SMALL_MAX must have been freed before. */
 void heap_free_all(struct heap *heap);

@@ -6,6 +6,7 @@
 
 static void free_store(struct store *store)
 {
+  warmer_stop(&store->warmer);
   checkpoint_free(store);
   restore_free(store);
   while (store->table_count > 0) tables_drop(store, store->tables[store->table_count - 1]);
@@ -187,6 +188,8 @@ struct store *store_open(struct world *world, const struct store_options *option
   arena_init(&store->scratch, store->memory);
   set_options(store, options);
   heap_init(&store->heap, store->memory, store->options.region_bytes);
+  if (store->options.threads && warmer_start(&store->warmer))
+    heap_keep_warm(&store->heap, warmer_warm, &store->warmer);
   if (!open_parts(store, options->directory, error)) {
     struct error ignored;
     if (store->log != NULL) (void)log_close(store->log, &ignored);
