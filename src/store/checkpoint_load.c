@@ -166,6 +166,20 @@ static bool may_go(struct store *store, const struct store_file_list *list, size
   return true;
 }
 
+/*
+ * Removes the log before the oldest snapshot, unless that one ended inside the window: then what
+ * came before it takes the log from its begin. Streams read the log, too.
+ */
+static bool retire_log(struct store *store, uint64_t oldest, int64_t window_ms, struct error *error)
+{
+  int64_t end_ms;
+  if (!snapshot_end(store, oldest, &end_ms, error)) return false;
+  if (end_ms > window_ms) return true;
+  int64_t stream_ms = store_now_ms(store) - STREAM_RETENTION_MS;
+  return log_remove_before(store->log, oldest + 1, window_ms < stream_ms ? window_ms : stream_ms,
+                           error) >= 0;
+}
+
 bool checkpoint_retire(struct store *store)
 {
   struct store_file_list list = {0};
@@ -184,13 +198,8 @@ bool checkpoint_retire(struct store *store)
     if (done) store->checkpoint.phase = CHECKPOINT_RETIRE;
     break;
   }
-  if (done && store->checkpoint.phase == CHECKPOINT_IDLE && list.count > 0) {
-    /* Streams read the log as well. */
-    int64_t stream_ms = store_now_ms(store) - STREAM_RETENTION_MS;
-    if (window_ms > stream_ms) window_ms = stream_ms;
-    int removed = log_remove_before(store->log, list.sequences[0] + 1, window_ms, &error);
-    done = removed >= 0;
-  }
+  if (done && store->checkpoint.phase == CHECKPOINT_IDLE && list.count > 0)
+    done = retire_log(store, list.sequences[0], window_ms, &error);
   store_file_list_free(&list);
   if (done) done = checkpoint_survey(store, &error);
   if (!done) store_report(store, "old snapshots and log segments stay: %s", error.message);

@@ -47,6 +47,12 @@ void store_stream_close(struct stream *stream)
 static int open_reader(struct stream *stream, struct error *error)
 {
   struct store *store = stream->store;
+  if (stream->after + 1 < store->checkpoint.log_first) {
+    /* What was removed is older than what a stream keeps. */
+    log_reader_close(stream->reader);
+    stream->reader = NULL;
+    stream->after = store->checkpoint.log_first - 1;
+  }
   if (stream->reader != NULL) return 1;
   if (log_durable(store->log) <= stream->after) return 0;
   struct log_options options = store_log_options(store);
@@ -57,7 +63,7 @@ static int open_reader(struct stream *stream, struct error *error)
 /* The next transaction that is durable and not older than a stream keeps records. */
 static int next_transaction(struct stream *stream, struct error *error)
 {
-  int status = open_reader(stream, error);
+  int status = stream->has_record ? 1 : open_reader(stream, error);
   while (status == 1) {
     if (!stream->has_record) {
       status = log_reader_next(stream->reader, &stream->record, error);
