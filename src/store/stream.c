@@ -6,12 +6,13 @@ struct stream {
   struct store *store;
   uint32_t table_id;
   enum table_stream view;
+  uint64_t since; /* the table's stream_since: another one is another stream */
   uint64_t after; /* sequence of the newest transaction that was handed out whole */
   struct log_reader *reader;
   bool has_record;          /* `record` is being handed out, part by part */
   struct log_record record; /* payload is valid until the reader goes on */
   struct bytes rest;        /* parts not yet handed out */
-  uint32_t ordinal;
+  uint32_t ordinal;         /* parts handed out or passed over */
   struct buffer keys;
 };
 
@@ -30,6 +31,7 @@ struct stream *store_stream_open(struct store *store, const struct table *table,
   stream->store = store;
   stream->table_id = table->id;
   stream->view = table->stream;
+  stream->since = table->stream_since;
   stream->after = after + 1 > table->stream_since ? after : table->stream_since - 1;
   buffer_init(&stream->keys, store->memory);
   return stream;
@@ -97,7 +99,7 @@ static bool fill_record(struct stream *stream, const struct table *table, const 
 {
   *record = (struct stream_record){
       .sequence = stream->record.sequence,
-      .ordinal = stream->ordinal,
+      .ordinal = stream->ordinal + 1,
       .time_ms = stream->record.time_ms,
       .event = STREAM_REMOVE,
       .by_ttl = (part->flags & PART_BY_TTL) != 0,
@@ -121,16 +123,25 @@ int store_stream_next(struct stream *stream, struct stream_record *record, struc
   for (;;) {
     int status = next_transaction(stream, error);
     if (status != 1) return status;
+    if (stream->since != table->stream_since && stream->record.sequence >= table->stream_since) {
+      error_set(error, ERROR_NOT_FOUND, "The stream of table %.*s was switched off or changed",
+                BYTES_FORMAT(table->name));
+      return -1;
+    }
     struct part part;
     bool malformed = false;
-    while (part_read(&stream->rest, &part, &malformed)) {
+    struct bytes rest = stream->rest;
+    while (part_read(&rest, &part, &malformed)) {
+      bool shown = part.kind != PART_TOKEN && part.table_id == stream->table_id &&
+                   (part.flags & PART_UNCHANGED) == 0;
+      /* Without memory the part stays where it is, for the next call. */
+      if (shown && !fill_record(stream, table, &part, record)) {
+        (void)store_no_memory(error);
+        return -1;
+      }
+      stream->rest = rest;
       stream->ordinal++;
-      if (part.kind == PART_TOKEN || part.table_id != stream->table_id ||
-          (part.flags & PART_UNCHANGED) != 0)
-        continue;
-      if (fill_record(stream, table, &part, record)) return 1;
-      (void)store_no_memory(error);
-      return -1;
+      if (shown) return 1;
     }
     if (malformed) {
       error_set(error, ERROR_CORRUPT, "log record %llu is malformed",

@@ -94,6 +94,7 @@ void store_fixture_settle(struct store_fixture *fixture)
   while (more) {
     bool idle = false;
     more = store_tick(fixture->store);
+    store_flush(fixture->store); /* what the tick itself wrote */
     for (;;) {
       if (!store_step(fixture->store, &idle, &fixture->error))
         fail_msg("the log failed: %s", fixture->error.message);
