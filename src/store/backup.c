@@ -123,17 +123,17 @@ static bool append(struct log *log, const struct log_record *record, struct erro
   return true;
 }
 
-/* Appends what the reader still has up to at_ms; the log is opened with the first record. */
-static bool copy_log_records(struct backup *backup, struct log_reader *reader, struct log **log)
+/* Appends what the reader still has up to at_ms; unless *log is open, the first record opens it. */
+static bool copy_log_records(struct backup *backup, struct log_reader *reader,
+                             const struct log_options *to, struct log **log)
 {
   struct backup_result *result = backup->result;
-  struct log_options to = log_options_of(backup, backup->options->target, &backup->target_identity);
   struct log_record record;
   size_t unsynced = 0;
   int status;
   while ((status = log_reader_next(reader, &record, backup->error)) == 1) {
     if (record.time_ms > backup->options->at_ms) break;
-    if (*log == NULL) *log = log_open(backup->world, &to, record.sequence, backup->error);
+    if (*log == NULL) *log = log_open(backup->world, to, record.sequence, backup->error);
     if (*log == NULL || !append(*log, &record, backup->error)) return false;
     result->records++;
     result->last_sequence = record.sequence;
@@ -147,15 +147,20 @@ static bool copy_log_records(struct backup *backup, struct log_reader *reader, s
   return status >= 0;
 }
 
-static bool copy_log(struct backup *backup, uint64_t from)
+/*
+ * Copies the records from `from` on. A copy without any segment gets one even if there are none: it
+ * says where the log of a store that begins with a snapshot goes on.
+ */
+static bool copy_log(struct backup *backup, uint64_t from, bool first)
 {
   struct log_options source = log_options_of(backup, backup->options->source,
                                              &backup->source_identity);
+  struct log_options to = log_options_of(backup, backup->options->target, &backup->target_identity);
   struct log_reader *reader = log_reader_open(backup->world, &source, from, LOG_TAIL_KEEP,
                                               backup->error);
   if (reader == NULL) return false;
-  struct log *log = NULL;
-  bool copied = copy_log_records(backup, reader, &log);
+  struct log *log = first ? log_open(backup->world, &to, from, backup->error) : NULL;
+  bool copied = (log != NULL || !first) && copy_log_records(backup, reader, &to, &log);
   log_reader_close(reader);
   struct error ignored;
   if (log != NULL && !log_close(log, copied ? backup->error : &ignored)) return false;
@@ -172,6 +177,7 @@ static bool list_segments(struct backup *backup, const char *directory,
 
 /* The last record of the copy so far: its sequence (0: none), time and hash. */
 struct log_end {
+  uint64_t next; /* sequence the copy's log goes on with; 0: it has no segment yet */
   uint64_t sequence;
   int64_t time_ms;
   uint16_t type;
@@ -188,19 +194,19 @@ static bool find_end(struct backup *backup, struct log_end *end)
   struct store_file_list list = {0};
   *end = (struct log_end){0};
   if (!list_segments(backup, backup->options->target, &list)) return false;
-  uint64_t from = list.count == 0 ? 0 : list.sequences[list.count - 1];
   /* An interrupted backup may have left a segment without records: go back to one that has some. */
   bool found = list.count == 0;
   struct log_options options = log_options_of(backup, backup->options->target,
                                               &backup->target_identity);
   for (size_t i = list.count; i > 0 && !found; i--) {
-    from = list.sequences[i - 1];
-    struct log_reader *reader = log_reader_open(backup->world, &options, from, LOG_TAIL_CUT,
+    end->next = list.sequences[i - 1];
+    struct log_reader *reader = log_reader_open(backup->world, &options, end->next, LOG_TAIL_CUT,
                                                 backup->error);
     struct log_record record;
     int status = -1;
     while (reader != NULL && (status = log_reader_next(reader, &record, backup->error)) == 1)
-      *end = (struct log_end){record.sequence, record.time_ms, record.type, hash_record(&record)};
+      *end = (struct log_end){record.sequence + 1, record.sequence, record.time_ms, record.type,
+                              hash_record(&record)};
     log_reader_close(reader);
     found = status == 0 && (end->sequence != 0 || i == 1);
     if (status != 0) break;
@@ -229,6 +235,23 @@ static bool check_same_history(struct backup *backup, const struct log_end *end)
                    backup->options->target, backup->options->source, end->sequence);
 }
 
+/* Names that a claim of the directory, cut short perhaps, did not put there. */
+static void visit_foreign(void *context, const char *name)
+{
+  if (strcmp(name, "lock") != 0 && strcmp(name, "identity.tmp") != 0) *(bool *)context = true;
+}
+
+static bool check_empty(struct backup *backup)
+{
+  const char *target = backup->options->target;
+  bool foreign = false;
+  int status = backup->world->operations->dir_list(backup->world, target, visit_foreign, &foreign);
+  if (status < 0) return error_set_errno(backup->error, -status, "cannot list '%s'", target);
+  if (!foreign) return true;
+  return error_set(backup->error, ERROR_EXISTS,
+                   "'%s' is not empty: name a directory that is empty or does not exist", target);
+}
+
 /* The target is this store's backup, or becomes it. */
 static bool claim_backup(struct backup *backup)
 {
@@ -243,7 +266,7 @@ static bool claim_backup(struct backup *backup)
     return error_set(error, ERROR_EXISTS,
                      "'%s' holds another store or its backup: name a new directory", target);
   }
-  if (error->code != ERROR_NOT_FOUND) return false;
+  if (error->code != ERROR_NOT_FOUND || !check_empty(backup)) return false;
   backup->target_identity = backup->source_identity;
   return identity_write(backup->world, target, &backup->target_identity, error);
 }
@@ -256,7 +279,22 @@ static bool contains(const struct store_file_list *list, uint64_t sequence)
   return false;
 }
 
-/* Copies the snapshots the copy lacks and its log (from `first` on) can carry on. */
+/* Whether the source's snapshot belongs into the copy, whose log has the records first to last. */
+static bool is_covered(struct backup *backup, uint64_t sequence, uint64_t first, bool *covered)
+{
+  struct snapshot_options options = snapshot_options_of(backup, backup->options->source,
+                                                        &backup->source_identity);
+  struct snapshot_reader *reader = snapshot_reader_open(backup->world, &options, sequence,
+                                                        backup->error);
+  *covered = false;
+  /* Removed as too old since the directory was read. */
+  if (reader == NULL) return backup->error->code == ERROR_NOT_FOUND;
+  *covered = sequence + 1 >= first &&
+             snapshot_reader_info(reader)->end_sequence <= backup->result->last_sequence;
+  snapshot_reader_close(reader);
+  return true;
+}
+
 static bool copy_missing_snapshots(struct backup *backup, uint64_t first)
 {
   struct store_file_list from = {0};
@@ -264,31 +302,46 @@ static bool copy_missing_snapshots(struct backup *backup, uint64_t first)
   bool copied = snapshot_list(&from, backup->world, backup->options->source, backup->error) &&
                 snapshot_list(&have, backup->world, backup->options->target, backup->error);
   for (size_t i = 0; i < from.count && copied; i++) {
-    if (from.sequences[i] + 1 < first || contains(&have, from.sequences[i])) continue;
-    copied = copy_snapshot(backup, from.sequences[i]);
+    bool covered = false;
+    if (contains(&have, from.sequences[i])) continue;
+    copied = is_covered(backup, from.sequences[i], first, &covered);
+    if (copied && covered) copied = copy_snapshot(backup, from.sequences[i]);
   }
   store_file_list_free(&from);
   store_file_list_free(&have);
   return copied;
 }
 
+/* The first sequence of a directory's log; 1 when there is none. */
+static bool find_log_begin(struct backup *backup, const char *directory, uint64_t *first)
+{
+  struct store_file_list segments = {0};
+  if (!list_segments(backup, directory, &segments)) return false;
+  *first = segments.count == 0 ? 1 : segments.sequences[0];
+  store_file_list_free(&segments);
+  return true;
+}
+
 static bool run_backup(struct backup *backup)
 {
   struct log_end end;
-  if (!identity_read(backup->world, backup->options->source, &backup->source_identity,
-                     backup->error) ||
+  uint64_t first;
+  const char *source = backup->options->source;
+  const char *target = backup->options->target;
+  if (!identity_read(backup->world, source, &backup->source_identity, backup->error) ||
       !claim_backup(backup) || !find_end(backup, &end))
     return false;
-  backup->result->last_sequence = end.sequence;
-  backup->result->last_ms = end.time_ms;
   if (end.sequence != 0 && !check_same_history(backup, &end)) return false;
-  struct store_file_list segments = {0};
-  if (!list_segments(backup, backup->options->source, &segments)) return false;
-  uint64_t first = segments.count == 0 ? 1 : segments.sequences[0];
-  store_file_list_free(&segments);
-  uint64_t from = end.sequence == 0 ? first : end.sequence + 1;
-  /* Snapshots first: the log read after them holds what they need (checkpoint.h, SYNC). */
-  return copy_missing_snapshots(backup, first) && copy_log(backup, from);
+  if (!find_log_begin(backup, source, &first)) return false;
+  uint64_t from = end.next == 0 ? first : end.next;
+  backup->result->last_sequence = from - 1;
+  backup->result->last_ms = end.time_ms;
+  /*
+   * Log first, then only snapshots whose records it has: wherever this is cut short, the copy is
+   * one that can be restored.
+   */
+  return copy_log(backup, from, end.next == 0) && find_log_begin(backup, target, &first) &&
+         copy_missing_snapshots(backup, first);
 }
 
 bool backup_run(struct world *world, const struct backup_options *options,
@@ -306,80 +359,83 @@ bool backup_run(struct world *world, const struct backup_options *options,
 
 /* ---- a restore ---- */
 
-/* Names found in a directory that a restore did not put there. */
-static void visit_foreign(void *context, const char *name)
-{
-  if (strcmp(name, "lock") != 0) *(bool *)context = true;
-}
-
 static bool claim_empty(struct backup *backup)
 {
-  const char *target = backup->options->target;
-  bool foreign = false;
-  backup->lock_file = directory_claim(backup->world, target, backup->error);
-  if (backup->lock_file < 0) return false;
-  int status = backup->world->operations->dir_list(backup->world, target, visit_foreign, &foreign);
-  if (status < 0) return error_set_errno(backup->error, -status, "cannot list '%s'", target);
-  if (!foreign) return true;
-  return error_set(backup->error, ERROR_EXISTS,
-                   "'%s' is not empty: a restore makes a new store, name a directory that is empty "
-                   "or does not exist",
-                   target);
+  backup->lock_file = directory_claim(backup->world, backup->options->target, backup->error);
+  return backup->lock_file >= 0 && check_empty(backup);
 }
 
-/* The newest snapshot that ended by at_ms; *sequence 0 when there is none. */
-static bool choose_snapshot(struct backup *backup, uint64_t *sequence)
+/* When the source's snapshot ended; INT64_MAX when it is damaged or gone: another may serve. */
+static bool snapshot_end(struct backup *backup, uint64_t sequence, int64_t *end_ms)
 {
-  struct store_file_list list = {0};
-  *sequence = 0;
-  if (!snapshot_list(&list, backup->world, backup->options->source, backup->error)) return false;
   struct snapshot_options options = snapshot_options_of(backup, backup->options->source,
                                                         &backup->source_identity);
-  bool going = true;
-  for (size_t i = list.count; i > 0 && going; i--) {
-    struct snapshot_reader *reader = snapshot_reader_open(backup->world, &options,
-                                                          list.sequences[i - 1], backup->error);
-    if (reader == NULL) {
-      going = backup->error->code == ERROR_CORRUPT; /* an older one may serve */
-      if (!going) *sequence = UINT64_MAX;
-      continue;
-    }
-    going = snapshot_reader_info(reader)->end_ms > backup->options->at_ms;
-    if (!going) *sequence = list.sequences[i - 1];
-    snapshot_reader_close(reader);
-  }
-  store_file_list_free(&list);
-  return *sequence != UINT64_MAX;
+  struct snapshot_reader *reader = snapshot_reader_open(backup->world, &options, sequence,
+                                                        backup->error);
+  *end_ms = INT64_MAX;
+  if (reader == NULL)
+    return backup->error->code == ERROR_CORRUPT || backup->error->code == ERROR_NOT_FOUND;
+  *end_ms = snapshot_reader_info(reader)->end_ms;
+  snapshot_reader_close(reader);
+  return true;
 }
 
-static bool check_reaches_back(struct backup *backup, uint64_t snapshot)
+static bool refuse_moment(struct backup *backup, int64_t earliest_ms)
 {
-  struct store_file_list list = {0};
-  if (!list_segments(backup, backup->options->source, &list)) return false;
-  uint64_t first = list.count == 0 ? 1 : list.sequences[0];
-  store_file_list_free(&list);
-  if (first <= snapshot + 1 && backup->options->at_ms >= backup->source_identity.created_ms)
-    return true;
   char text[INSTANT_TEXT_BYTES];
-  instant_format(backup->options->at_ms, text);
+  if (earliest_ms > INSTANT_MAX_MS)
+    return error_set(backup->error, ERROR_CORRUPT,
+                     "'%s' has no undamaged snapshot that its log can carry on",
+                     backup->options->source);
+  instant_format(earliest_ms, text);
   return error_set(backup->error, ERROR_NOT_FOUND,
-                   "'%s' does not reach back to %.*s: choose a later time", backup->options->source,
-                   (int)sizeof text, text);
+                   "'%s' reaches back to %.*s only: choose that time or a later one",
+                   backup->options->source, (int)sizeof text, text);
+}
+
+/*
+ * Copies the newest undamaged snapshot that ended by at_ms and that the log, which begins with
+ * `first`, carries on; *sequence 0: the log has everything from the store's begin on.
+ */
+static bool restore_snapshot(struct backup *backup, const struct store_file_list *list,
+                             uint64_t first, uint64_t *sequence)
+{
+  int64_t earliest_ms = first <= 1 ? backup->source_identity.created_ms : INT64_MAX;
+  int64_t at_ms = backup->options->at_ms;
+  for (size_t i = list->count; i > 0; i--) {
+    int64_t end_ms;
+    *sequence = list->sequences[i - 1];
+    if (*sequence == 0 || *sequence + 1 < first) continue;
+    if (!snapshot_end(backup, *sequence, &end_ms)) return false;
+    if (end_ms < earliest_ms) earliest_ms = end_ms;
+    if (end_ms > at_ms || end_ms == INT64_MAX) continue;
+    backup->result->last_sequence = *sequence;
+    backup->result->last_ms = end_ms;
+    if (copy_snapshot(backup, *sequence)) return true;
+    if (backup->error->code != ERROR_CORRUPT) return false;
+  }
+  *sequence = 0;
+  backup->result->last_sequence = 0;
+  backup->result->last_ms = 0;
+  bool whole = first <= 1 && at_ms >= backup->source_identity.created_ms;
+  return whole || refuse_moment(backup, earliest_ms);
 }
 
 static bool run_restore(struct backup *backup)
 {
+  uint64_t first;
   uint64_t snapshot;
+  struct store_file_list list = {0};
   if (!identity_read(backup->world, backup->options->source, &backup->source_identity,
                      backup->error) ||
-      !claim_empty(backup) || !choose_snapshot(backup, &snapshot) ||
-      !check_reaches_back(backup, snapshot))
+      !claim_empty(backup) || !find_log_begin(backup, backup->options->source, &first) ||
+      !snapshot_list(&list, backup->world, backup->options->source, backup->error))
     return false;
   backup->target_identity = identity_make(backup->world);
   backup->target_identity.created_ms = backup->source_identity.created_ms;
-  backup->result->last_sequence = snapshot;
-  if (snapshot != 0 && !copy_snapshot(backup, snapshot)) return false;
-  if (!copy_log(backup, snapshot + 1)) return false;
+  bool copied = restore_snapshot(backup, &list, first, &snapshot);
+  store_file_list_free(&list);
+  if (!copied || !copy_log(backup, snapshot + 1, true)) return false;
   /* Last: without it the directory is no store, and a restore that was cut short is no danger. */
   return identity_write(backup->world, backup->options->target, &backup->target_identity,
                         backup->error);

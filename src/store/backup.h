@@ -1,10 +1,14 @@
 /*
  * Backups: a directory that holds a store's whole history, made while the store runs.
  *
- * A backup copies the snapshots and the log, record by record, verifying every checksum on the way;
- * it needs nothing from the process that writes the store, because all files only grow and only
- * whole, synced groups of records are read. What was acknowledged before the backup began is in it,
- * and it ends at a record's boundary. Run again on the same directory it adds what is new.
+ * A backup copies the snapshots and the log, record by record, verifying every checksum on the
+ * way; it needs nothing from the process that writes the store, because all files only grow and
+ * only whole groups of records are read. What was acknowledged before the backup began is in it,
+ * and it ends at a record's boundary. Run again on the same directory it adds what is new; one that
+ * was cut short can be restored as far as it got, and carried on.
+ *
+ * The newest group may not be synced yet by the source: should a power failure take it back at that
+ * very moment, the next backup finds another history and refuses.
  *
  * A restore makes a new store from a backup (or from another store's directory) as it was at the
  * end of a given millisecond. The new store has an identity of its own: its future is not the old
@@ -36,15 +40,16 @@ struct backup_result {
 
 /*
  * Copies the store in `source` to `target`, which is made when absent. Refuses (ERROR_EXISTS) a
- * target that holds another store, or a history that is not the source's; ERROR_LOCKED while
- * another process uses the target.
+ * target that holds another store or other files, or a history that is not the source's;
+ * ERROR_LOCKED while another process uses the target.
  */
 bool backup_run(struct world *world, const struct backup_options *options,
                 struct backup_result *result, struct error *error);
 
 /*
  * Makes a new store in `target` (absent or empty) from the backup in `source`. ERROR_NOT_FOUND when
- * the source does not reach back to at_ms; the message tells the window.
+ * the source does not reach back to at_ms; the message tells how far it does. A damaged snapshot is
+ * passed over when an older one and more of the log serve.
  */
 bool backup_restore(struct world *world, const struct backup_options *options,
                     struct backup_result *result, struct error *error);

@@ -280,6 +280,39 @@ void durability_damage(struct durability *test, const char *text, int nth, uint6
   assert_int_equal(world_sim_flip(test->sim, search.paths[nth], offset, 3), 0);
 }
 
+/* ---- what happened ---- */
+
+void durability_change(struct durability *test, struct table *table,
+                       struct durability_history *history)
+{
+  assert_true(history->count < DURABILITY_CHANGES_MAX);
+  uint32_t key = (uint32_t)random_below(&test->random, DURABILITY_KEYS);
+  int64_t value = random_below(&test->random, 10) == 0
+                      ? 0
+                      : (int64_t)random_between(&test->random, 1, 1000000);
+  durability_set(test, table, key, value);
+  history->changes[history->count++] = (struct durability_change){
+      test->sequence, test->store->last_time_ms, key, value};
+}
+
+struct durability_state durability_state_at(const struct durability_history *history,
+                                            uint64_t sequence)
+{
+  struct durability_state state = {0};
+  for (uint32_t i = 0; i < history->count && history->changes[i].sequence <= sequence; i++)
+    state.values[history->changes[i].key] = history->changes[i].value;
+  return state;
+}
+
+struct durability_state durability_state_at_ms(const struct durability_history *history,
+                                               int64_t at_ms)
+{
+  struct durability_state state = {0};
+  for (uint32_t i = 0; i < history->count && history->changes[i].time_ms <= at_ms; i++)
+    state.values[history->changes[i].key] = history->changes[i].value;
+  return state;
+}
+
 /* ---- random tests ---- */
 
 void durability_each_seed(struct durability_replay *replay, uint64_t first, uint64_t count,

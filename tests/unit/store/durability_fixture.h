@@ -4,8 +4,8 @@
  *
  * An item is {"k": key, "v": value, "g": group, "p": padding}; a value of 0 stands for "no item".
  */
-#ifndef TACOS_TESTS_DURABILITY_FIXTURE_H
-#define TACOS_TESTS_DURABILITY_FIXTURE_H
+#ifndef TACOS_UNIT_STORE_DURABILITY_FIXTURE_H
+#define TACOS_UNIT_STORE_DURABILITY_FIXTURE_H
 
 #include "sim/random.h"
 #include "sim/world_sim.h"
@@ -98,6 +98,31 @@ int durability_count_files(struct durability *test, const char *directory, const
 
 /* Inverts a bit of the n-th (from 0, ascending) file whose path has this text. */
 void durability_damage(struct durability *test, const char *text, int nth, uint64_t offset);
+
+/* ---- what happened ---- */
+
+enum { DURABILITY_CHANGES_MAX = 4000 };
+
+/* Every change of a table in order of the log: the state at any sequence or time can be told. */
+struct durability_history {
+  uint32_t count;
+  struct durability_change {
+    uint64_t sequence;
+    int64_t time_ms;
+    uint32_t key;
+    int64_t value;
+  } changes[DURABILITY_CHANGES_MAX];
+};
+
+/* Sets or, rarely, deletes a random key. */
+void durability_change(struct durability *test, struct table *table,
+                       struct durability_history *history);
+
+/* After the record `sequence`; at the end of a millisecond. */
+struct durability_state durability_state_at(const struct durability_history *history,
+                                            uint64_t sequence);
+struct durability_state durability_state_at_ms(const struct durability_history *history,
+                                               int64_t at_ms);
 
 /* ---- random tests ---- */
 

@@ -1,44 +1,14 @@
 /* Snapshots while transactions run: what is in them after a crash anywhere, and when they fail. */
 #include "unit/store/durability_fixture.h"
 
-enum { CHANGES_MAX = 4000 };
-
-/* Every change in order of its log record: the state at any sequence can be told from it. */
-struct history {
-  uint32_t count;
-  struct change {
-    uint64_t sequence;
-    uint32_t key;
-    int64_t value;
-  } changes[CHANGES_MAX];
-};
-
-static void change_random(struct durability *test, struct table *table, struct history *history)
-{
-  assert_true(history->count < CHANGES_MAX);
-  uint32_t key = (uint32_t)random_below(&test->random, DURABILITY_KEYS);
-  int64_t value = (int64_t)random_below(&test->random, 10) == 0
-                      ? 0
-                      : (int64_t)random_between(&test->random, 1, 1000000);
-  durability_set(test, table, key, value);
-  history->changes[history->count++] = (struct change){test->sequence, key, value};
-}
-
-static struct durability_state state_at(const struct history *history, uint64_t sequence)
-{
-  struct durability_state state = {0};
-  for (uint32_t i = 0; i < history->count && history->changes[i].sequence <= sequence; i++)
-    state.values[history->changes[i].key] = history->changes[i].value;
-  return state;
-}
-
 /* What recovery found is what the log had, all that was acknowledged included. */
-static void recover(struct durability *test, struct history *history, uint64_t acknowledged)
+static void recover(struct durability *test, struct durability_history *history,
+                    uint64_t acknowledged)
 {
   durability_open(test);
   uint64_t last = store_appended(test->store);
   assert_true(last >= acknowledged);
-  struct durability_state state = state_at(history, last);
+  struct durability_state state = durability_state_at(history, last);
   durability_assert_state(test, durability_find(test, "items"), &state);
   while (history->count > 0 && history->changes[history->count - 1].sequence > last)
     history->count--;
@@ -54,7 +24,7 @@ static void step_random(struct durability *test)
 static void run_and_crash(uint64_t seed)
 {
   struct durability test;
-  static struct history history;
+  static struct durability_history history;
   history.count = 0;
   durability_begin(&test, seed);
   durability_open(&test);
@@ -66,7 +36,7 @@ static void run_and_crash(uint64_t seed)
     uint64_t turns = random_below(&test.random, 60);
     for (uint64_t turn = 0; turn < turns; turn++) {
       for (uint64_t i = random_below(&test.random, 3); i > 0; i--)
-        change_random(&test, table, &history);
+        durability_change(&test, table, &history);
       if (turn % 20 == 5) assert_int_equal(store_snapshot_begin(test.store, &test.error), STORE_OK);
       (void)store_tick(test.store);
       step_random(&test);
@@ -96,16 +66,16 @@ static void test_no_snapshot_of_what_a_crash_takes_back(void **state)
 {
   (void)state;
   struct durability test;
-  static struct history history;
+  static struct durability_history history;
   history.count = 0;
   durability_begin(&test, 2);
   durability_open(&test);
   struct table *table = durability_table(&test, "items", false);
-  for (int i = 0; i < 20; i++) change_random(&test, table, &history);
+  for (int i = 0; i < 20; i++) durability_change(&test, table, &history);
   durability_sync(&test);
   uint64_t durable = store_durable(test.store);
   assert_int_equal(store_snapshot_begin(test.store, &test.error), STORE_OK);
-  for (int i = 0; i < 20; i++) change_random(&test, table, &history);
+  for (int i = 0; i < 20; i++) durability_change(&test, table, &history);
   for (int i = 0; i < 100; i++) drive_snapshot_only(&test);
   /* All is written, and all waits for the log. */
   assert_int_equal(test.store->checkpoint.phase, CHECKPOINT_SYNC);
@@ -124,7 +94,8 @@ static void test_no_snapshot_of_what_a_crash_takes_back(void **state)
 static const enum world_sim_operation writing[] = {
     WORLD_SIM_CREATE, WORLD_SIM_WRITE, WORLD_SIM_SYNC, WORLD_SIM_RENAME, WORLD_SIM_DIR_SYNC};
 
-static void begin_with_items(struct durability *test, uint64_t seed, struct history *history)
+static void begin_with_items(struct durability *test, uint64_t seed,
+                             struct durability_history *history)
 {
   history->count = 0;
   durability_begin(test, seed);
@@ -134,7 +105,7 @@ static void begin_with_items(struct durability *test, uint64_t seed, struct hist
   struct table *table = durability_table(test, "items", true);
   test->padding = 12000;
   for (int i = 0; i < 60; i++) {
-    change_random(test, table, history);
+    durability_change(test, table, history);
     durability_sync(test);
   }
   bool idle = false;
@@ -145,7 +116,7 @@ static void begin_with_items(struct durability *test, uint64_t seed, struct hist
 static bool fail_snapshot(enum world_sim_operation operation, uint64_t nth, int os_errno)
 {
   struct durability test;
-  static struct history history;
+  static struct durability_history history;
   struct store_statistics statistics;
   begin_with_items(&test, 3, &history);
   world_sim_fail(test.sim, operation, nth, os_errno, false);
@@ -189,7 +160,7 @@ static void test_every_file_operation_may_fail(void **state)
 static void test_every_allocation_may_fail(void **state)
 {
   (void)state;
-  static struct history history;
+  static struct durability_history history;
   struct durability test;
   begin_with_items(&test, 4, &history);
   durability_work(&test);
