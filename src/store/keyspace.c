@@ -40,16 +40,28 @@ static struct value key_attribute(struct value map, struct table_key key)
   return value_type(value) == key.type ? value : VALUE_NONE;
 }
 
+/*
+ * A key of a secondary keyspace. Items written before the index was made may have an empty or a too
+ * long value: they are not in it, as in DynamoDB.
+ */
+static struct value index_attribute(const struct item *item, struct table_key key, size_t size_max)
+{
+  struct value value = key_attribute(item_value(item), key);
+  if (!value_present(value) || key.type == VALUE_NUMBER) return value;
+  size_t size = value_bytes(value).size;
+  return size > 0 && size <= size_max ? value : VALUE_NONE;
+}
+
 struct value keyspace_partition_of(const struct keyspace *keyspace, const struct item *item)
 {
   if (keyspace->primary == NULL) return value_at(item, item->partition);
-  return key_attribute(item_value(item), keyspace->partition);
+  return index_attribute(item, keyspace->partition, PARTITION_KEY_MAX);
 }
 
 struct value keyspace_sort_of(const struct keyspace *keyspace, const struct item *item)
 {
   if (keyspace->primary == NULL) return value_at(item, item->sort);
-  return key_attribute(item_value(item), keyspace->sort);
+  return index_attribute(item, keyspace->sort, SORT_KEY_MAX);
 }
 
 bool keyspace_covers(const struct keyspace *keyspace, const struct item *item)
@@ -222,6 +234,8 @@ struct item *keyspace_find(const struct keyspace *keyspace, uint64_t hash, struc
       item = tree_find(&as_collection(slot->entry)->tree, &keyspace->order,
                        keyspace_sort_bytes(sort, scratch));
       if (item == NULL) continue;
+    } else {
+      item_prefetch(item);
     }
     if (value_equal(value_at(item, item->partition), partition) &&
         value_equal(value_at(item, item->sort), sort))

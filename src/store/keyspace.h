@@ -6,7 +6,8 @@
  *                               \--> collection --tree--> items in sort-key order
  *
  * In a secondary keyspace several items may have equal keys; their primary keys order them. Items
- * that lack a key attribute, or have one of another type, are not in it (a sparse index).
+ * that lack a key attribute, or have one of another type, empty or too long, are not in it (a
+ * sparse index).
  *
  * Changes come in two halves: prepare (may fail, changes nothing) and insert, remove, replace
  * (cannot fail). Items are owned by the table (table.h); keyspaces only point. Engine thread only.
@@ -39,6 +40,18 @@ static inline struct value item_value(const struct item *item)
   return item == NULL ? VALUE_NONE : (struct value){item->data, item->size};
 }
 
+enum {
+  ITEM_KEY_LINES = 4, /* cache lines of an item that mostly hold its keys */
+  CACHE_LINE_BYTES = 64,
+};
+
+/* Fetches the lines of an item all at once instead of one cache miss after the other. */
+static inline void item_prefetch(const struct item *item)
+{
+  for (int line = 0; line < ITEM_KEY_LINES; line++)
+    __builtin_prefetch((const uint8_t *)item + line * CACHE_LINE_BYTES);
+}
+
 struct keyspace {
   struct index index;
   struct heap *heap;
@@ -57,7 +70,7 @@ bool keyspace_init(struct keyspace *keyspace, struct memory *memory, struct heap
 /* Frees the index's pages; items must have been removed or be freed by the caller. */
 void keyspace_free(struct keyspace *keyspace);
 
-/* The key values of an item in this keyspace; VALUE_NONE when absent or of another type. */
+/* The key values of an item in this keyspace; VALUE_NONE when it has none. */
 struct value keyspace_partition_of(const struct keyspace *keyspace, const struct item *item);
 struct value keyspace_sort_of(const struct keyspace *keyspace, const struct item *item);
 
