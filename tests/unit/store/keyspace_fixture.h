@@ -6,8 +6,8 @@
  *
  * Every function is static inline, so that a test uses what it needs.
  */
-#ifndef TACOS_TESTS_KEYSPACE_FIXTURE_H
-#define TACOS_TESTS_KEYSPACE_FIXTURE_H
+#ifndef TACOS_UNIT_STORE_KEYSPACE_FIXTURE_H
+#define TACOS_UNIT_STORE_KEYSPACE_FIXTURE_H
 
 #include "base/check.h"
 #include "sim/random.h"
