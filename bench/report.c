@@ -86,7 +86,7 @@ void report_row(const char *what, const char *figure, const char *peer, const ch
 
 void report_raw(const char *what, const struct report_series *series)
 {
-  printf("    %-44s", what);
+  printf("raw %-52s", what);
   for (int i = 0; i < series->count; i++) {
     char text[32];
     format_figure(series->rounds[i], text, sizeof text);

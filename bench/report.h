@@ -28,7 +28,7 @@ void report_table(void);
 void report_row(const char *what, const char *figure, const char *peer, const char *ratio,
                 const char *bar, bool reached);
 
-/* Each round of a series as a line, for the raw part. */
+/* Each round of a series as a line that tools/bench puts below the table. */
 void report_raw(const char *what, const struct report_series *series);
 
 /* Nanoseconds of the monotonic clock. */

@@ -44,7 +44,7 @@ tsan: $(TSAN_PROGRAMS) | deps ## the tests that start threads, under ThreadSanit
 
 .PHONY: bench
 bench: $(call matching,$(BENCH),$(BENCH_PROGRAMS)) ## into docs/benchmarks.md; BENCH=store
-	@set -e; for program in $(call matching,$(BENCH),$(BENCH_PROGRAMS)); do $$program; done
+	@tools/bench $(call matching,$(BENCH),$(BENCH_PROGRAMS))
 
 .PHONY: sim
 sim: build/sim/tests/sim/sim_$(or $(TARGET),store) ## simulate without end, from SEED=n
