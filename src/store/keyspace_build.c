@@ -26,19 +26,11 @@ struct build {
 
 enum {
   CHUNK_ITEMS = 256,
-  AHEAD = 8,      /* items fetched into the cache ahead of their use */
-  ITEM_LINES = 3, /* cache lines of an item that mostly hold its keys */
-  CACHE_LINE_BYTES = 64,
+  AHEAD = 8, /* items fetched into the cache ahead of their use */
   KEY_SIZE_BITS = 12,
 };
 
 _Static_assert(PARTITION_KEY_MAX < 1 << KEY_SIZE_BITS, "the size of any key fits");
-
-static void prefetch_item(const struct item *item)
-{
-  for (int line = 0; line < ITEM_LINES; line++)
-    __builtin_prefetch((const uint8_t *)item + line * CACHE_LINE_BYTES);
-}
 
 static bool gather_item(struct build *build, struct item *item)
 {
@@ -65,7 +57,7 @@ static bool gather(struct build *build, struct memory *memory)
     size_t count = 0;
     going = keyspace_walk_next(&walk, build->keyspace->primary, items, CHUNK_ITEMS, &count, &done);
     for (size_t i = 0; i < count && going; i++) {
-      if (i + AHEAD < count) prefetch_item(items[i + AHEAD]);
+      if (i + AHEAD < count) item_prefetch(items[i + AHEAD]);
       going = gather_item(build, items[i]);
     }
   }
@@ -131,7 +123,7 @@ static bool insert_all(struct build *build)
   struct keyspace *keyspace = build->keyspace;
   for (size_t i = 0; i < build->count; i++) {
     const struct entry *entry = &build->entries[i];
-    if (i + AHEAD < build->count) prefetch_item(entry[AHEAD].item);
+    if (i + AHEAD < build->count) item_prefetch(entry[AHEAD].item);
     if (!keyspace_reserve(keyspace->heap, 1) || !keyspace_prepare(keyspace, entry->hash, 1))
       return false;
     keyspace_insert(keyspace, entry->hash, entry->item);
