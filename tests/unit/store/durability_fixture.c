@@ -91,6 +91,7 @@ void durability_snapshot(struct durability *test)
 {
   struct store_statistics before;
   struct store_statistics after;
+  while (store_snapshot_busy(test->store)) durability_turn(test);
   store_statistics(test->store, &before);
   assert_int_equal(store_snapshot_begin(test->store, &test->error), STORE_OK);
   while (store_snapshot_busy(test->store)) durability_turn(test);

@@ -65,7 +65,7 @@ void durability_work(struct durability *test);
 /* A tick and a few steps. */
 void durability_turn(struct durability *test);
 
-/* Begins a snapshot and works until it is finished; it must succeed. */
+/* Begins a snapshot, after one under way, and works until it is finished; it must succeed. */
 void durability_snapshot(struct durability *test);
 
 /* Key "k"; with `index`, one by (g, v). */
