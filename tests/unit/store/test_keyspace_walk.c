@@ -309,6 +309,42 @@ static void test_starts_after_any_place(void **state)
   for_each_model(33, run_after);
 }
 
+/*
+ * Two partitions of one hash, the first by its bytes of one item: a walk that stopped in the second
+ * goes on there.
+ */
+static void test_goes_on_inside_one_hash(void **state)
+{
+  (void)state;
+  struct keyspace_fixture fixture;
+  struct item *items[4];
+  struct item *met[8];
+  size_t count = 0;
+  bool done = false;
+  struct keyspace_walk walk;
+  keyspace_fixture_open(&fixture, &shapes[0]);
+  for (int i = 0; i < 4; i++)
+    items[i] = keyspace_fixture_item(&fixture, &(struct key_numbers){{i > 0, i, 0, 0}}, 0);
+  uint64_t hash = keyspace_fixture_hash(&fixture.primary, items[1]);
+  for (int i = 3; i >= 0; i--) keyspace_fixture_insert(&fixture, &fixture.primary, hash, items[i]);
+  for (size_t first = 2; first < 4; first++) {
+    keyspace_walk_init(&walk, &fixture.memory, 0, UINT64_MAX);
+    assert_true(keyspace_walk_next(&walk, &fixture.primary, met, first, &count, &done));
+    assert_int_equal(count, first);
+    assert_false(done);
+    assert_true(keyspace_walk_next(&walk, &fixture.primary, met + first, 4, &count, &done));
+    assert_int_equal(count, 4 - first);
+    assert_true(done);
+    assert_memory_equal(met, items, sizeof items);
+    keyspace_walk_free(&walk);
+  }
+  for (int i = 0; i < 4; i++) {
+    keyspace_remove(&fixture.primary, hash, items[i]);
+    keyspace_fixture_free_item(&fixture, items[i]);
+  }
+  keyspace_fixture_close(&fixture);
+}
+
 static void test_empty_keyspace(void **state)
 {
   (void)state;
@@ -375,6 +411,7 @@ int main(void)
       cmocka_unit_test(test_meets_once_what_stays),
       cmocka_unit_test(test_segments_partition_the_space),
       cmocka_unit_test(test_starts_after_any_place),
+      cmocka_unit_test(test_goes_on_inside_one_hash),
       cmocka_unit_test(test_empty_keyspace),
       cmocka_unit_test(test_place_has_each_key_once),
   };

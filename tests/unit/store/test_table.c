@@ -343,6 +343,30 @@ static void test_fill_while_changing(void **state)
   fixture_close(&fixture);
 }
 
+/* An index that does not know the old items yet gets them all from replaces of equal keys. */
+static void test_fill_by_replacing(void **state)
+{
+  (void)state;
+  enum { MANY = 1500 };
+  static struct fixture fixture;
+  fixture_open(&fixture, 1, 0);
+  for (uint32_t version = 1; version <= 2; version++) {
+    for (int time = 0; time < MANY; time++) {
+      struct model_item next = {version, 1, 1};
+      struct table_change change = change_to(&fixture, 0, time, &next);
+      assert_true(table_prepare(&change, 1));
+      assert_true(keyspace_reserve(&fixture.heap, table_inserts(&change)));
+      table_apply(&change);
+    }
+    if (version == 1) assert_true(table_add_index(fixture.table, &index_definitions[1], false));
+  }
+  const struct keyspace *keyspace = &fixture.table->indexes[0]->keyspace;
+  index_assert(&keyspace->index);
+  assert_int_equal(keyspace->index.count, MANY);
+  assert_int_equal(count_items(&fixture, keyspace), MANY);
+  fixture_close(&fixture);
+}
+
 /* ---- memory ---- */
 
 /* The heap keeps what it carved, so each failure needs a table of its own. */
@@ -514,6 +538,7 @@ int main(void)
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_model),
       cmocka_unit_test(test_fill_while_changing),
+      cmocka_unit_test(test_fill_by_replacing),
       cmocka_unit_test(test_every_allocation_of_a_change_can_fail),
       cmocka_unit_test(test_every_allocation_of_a_fill_can_fail),
       cmocka_unit_test(test_every_allocation_of_a_table_can_fail),
