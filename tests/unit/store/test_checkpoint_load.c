@@ -4,11 +4,12 @@
 enum { DAY_MS = 86400000, QUARTER_MS = DAY_MS / 4, DAYS = 60, MOMENTS = DAYS * 4 };
 
 /* Items, a snapshot, more, a snapshot, more; closed. */
-static void make_store(struct durability *test, uint64_t seed, struct durability_state *now)
+static void make_store(struct durability *test, uint64_t seed, size_t padding,
+                       struct durability_state *now)
 {
   *now = (struct durability_state){0};
   durability_begin(test, seed);
-  test->padding = 500;
+  test->padding = padding;
   durability_open(test);
   struct table *table = durability_table(test, "items", true);
   for (int part = 0; part < 3; part++) {
@@ -37,13 +38,13 @@ static void test_damaged_snapshots_are_passed_over(void **state)
   struct durability test;
   struct durability_state now;
   uint64_t replayed[3];
-  make_store(&test, 1, &now);
+  make_store(&test, 1, 12000, &now);
   size_t in_use = open_and_check(&test, &now, &replayed[0]);
   assert_string_equal(test.reports, "");
-  /* In the frame of the items: it is met when part of them is loaded. What was is freed at once. */
-  durability_damage(&test, ".snap", 1, STORE_FILE_BLOCK_BYTES + 300);
+  /* In the second frame: it is met when part of the items is loaded. What was is freed at once. */
+  durability_damage(&test, ".snap", 1, SNAPSHOT_FRAME_BYTES + 50000);
   assert_int_equal(open_and_check(&test, &now, &replayed[1]), in_use);
-  assert_non_null(strstr(test.reports, ".snap at offset 4096: "));
+  assert_non_null(strstr(test.reports, ".snap at offset 2"));
   assert_non_null(strstr(test.reports, "; trying an older snapshot and more of the log"));
   assert_true(replayed[1] > replayed[0] + 30);
   durability_damage(&test, ".snap", 0, 20);
@@ -59,7 +60,7 @@ static void test_every_flip_in_a_snapshot(void **state)
     struct durability test;
     struct durability_state now;
     struct world_sim_place place;
-    make_store(&test, 100 + seed, &now);
+    make_store(&test, 100 + seed, 500, &now);
     struct store_file_list list = {0};
     assert_true(snapshot_list(&list, test.world, "/data", &test.error));
     assert_int_equal(list.count, 2);

@@ -206,12 +206,13 @@ static void test_source_goes_meanwhile(void **state)
 /* ---- trouble ---- */
 
 /* Two snapshots and changes before, between and after them; nothing is open. */
-static void make_past(struct durability *test, uint64_t seed, struct moments *moments,
-                      struct durability_state *now)
+static void make_past(struct durability *test, uint64_t seed, size_t padding,
+                      struct moments *moments, struct durability_state *now)
 {
   *now = (struct durability_state){0};
   moments->count = 0;
   durability_begin(test, seed);
+  test->padding = padding;
   durability_open(test);
   (void)durability_table(test, "items", true);
   for (int part = 0; part < 4; part++) {
@@ -231,7 +232,7 @@ static void test_crash_in_the_middle(void **state)
   for (int turns = 0; !finished; turns++) {
     struct durability test;
     struct durability_state now;
-    make_past(&test, 50 + (uint64_t)turns, &moments, &now);
+    make_past(&test, 50 + (uint64_t)turns, 0, &moments, &now);
     (void)durability_restore(&test, "items", moments.all[2].at_ms, "restored");
     for (int i = 0; i < turns; i++) (void)store_tick(test.store);
     finished = !store_restore_busy(test.store);
@@ -262,7 +263,7 @@ static void test_disk_full_while_copying(void **state)
   static struct moments moments;
   struct durability test;
   struct durability_state now;
-  make_past(&test, 4, &moments, &now);
+  make_past(&test, 4, 0, &moments, &now);
   test.padding = 6000;
   for (uint32_t key = 0; key < DURABILITY_KEYS; key++)
     durability_set(&test, durability_find(&test, "items"), key, now.values[key] = key + 1);
@@ -311,10 +312,10 @@ static void test_damaged_snapshots(void **state)
   for (int damaged = 1; damaged <= 3; damaged++) {
     struct durability test;
     struct durability_state now;
-    make_past(&test, 7, &moments, &now);
-    /* Moment 3 is after both snapshots; their first frames hold the items. */
-    if (damaged & 1) durability_damage(&test, ".snap", 1, STORE_FILE_BLOCK_BYTES + 200);
-    if (damaged & 2) durability_damage(&test, ".snap", 0, STORE_FILE_BLOCK_BYTES + 200);
+    make_past(&test, 7, 12000, &moments, &now);
+    /* Moment 3 is after both snapshots; the items of their first frames are taken. */
+    if (damaged & 1) durability_damage(&test, ".snap", 1, SNAPSHOT_FRAME_BYTES + 50000);
+    if (damaged & 2) durability_damage(&test, ".snap", 0, SNAPSHOT_FRAME_BYTES + 50000);
     struct table *table = durability_restore(&test, "items", moments.all[3].at_ms, "restored");
     finish_restore(&test);
     durability_assert_state(&test, table, &moments.all[3].state);
@@ -332,7 +333,7 @@ static void test_unreadable_files(void **state)
   static struct moments moments;
   struct durability test;
   struct durability_state now;
-  make_past(&test, 8, &moments, &now);
+  make_past(&test, 8, 0, &moments, &now);
   (void)durability_restore(&test, "items", moments.all[3].at_ms, "restored");
   world_sim_fail(test.sim, WORLD_SIM_READ, 1, EIO, true);
   finish_restore(&test);
@@ -351,7 +352,7 @@ static void test_every_allocation_may_fail(void **state)
   static struct moments moments;
   struct durability test;
   struct durability_state now;
-  make_past(&test, 9, &moments, &now);
+  make_past(&test, 9, 0, &moments, &now);
   durability_work(&test);
   int failures = 0;
   bool hit = true;
