@@ -7,8 +7,8 @@
  * A secondary keyspace is built by sorting: inserting item by item in the order of the primary
  * keyspace would meet a cold tree node and several cold items each time.
  *
- *     gather {hash of the partition, key bytes, item} -> sort by hash -> each partition: sort by key
- *     -> insert at the right edge
+ *     gather {hash of the partition, key bytes, item} -> sort by hash
+ *     -> each partition: sort by key -> insert at the right edge
  */
 struct entry {
   uint64_t hash;

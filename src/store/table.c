@@ -120,8 +120,8 @@ struct table *table_make(const struct table_origin *origin, uint32_t id,
   table->memory = origin->memory;
   table->heap = origin->heap;
   /*
-   * A seed for each table: a client that copies one table into another in the order of a scan, which
-   * is the order of hashes, must not write the copy in the order of its own.
+   * A seed for each table: a client that copies one table into another in the order of a scan,
+   * which is the order of hashes, must not write the copy in the order of its own.
    */
   table->hash_seed = hash_bytes(bytes_of(&id, sizeof id), origin->hash_seed);
   table->id = id;
