@@ -43,7 +43,7 @@ static int interval_compare(const struct interval *interval, struct bytes key)
   case EXPRESSION_RANGE_BEGINS_WITH:
     return bytes_starts_with(key, interval->low) ? 0 : bytes_compare(key, interval->low);
   }
-  CHECK(!"a range that interval_compare does not know");
+  CHECK(false); /* every range is above */
 }
 
 static int interval_compare_item(const struct interval *interval, const struct item *item)

@@ -3,7 +3,7 @@
  * what is written and read.
  *
  * Everything in JSON is DynamoDB's, with ' for " and printf's directives: "{'id':{'S':'a%d'}}".
- * Expressions name attributes bare; the values of a request are one JSON object, "{':v':{'N':'1'}}".
+ * Expressions name attributes bare; the values of a request are a JSON object: "{':v':{'N':'1'}}".
  * What the helpers make lives in fixture->arena until store_fixture_clear; answers of the store are
  * built in fixture->answers, on the memory of the world.
  */

@@ -120,7 +120,8 @@ static void test_fuzzy_snapshot(void **state)
 static void expect_refused(struct store_fixture *fixture, enum record_type type,
                            struct bytes payload, enum error_code code, const char *message)
 {
-  struct log_record record = {.sequence = 77, .time_ms = 1, .type = type, .payload = payload};
+  struct log_record record = {
+      .sequence = 77, .time_ms = 1, .type = (uint16_t)type, .payload = payload};
   assert_false(apply_record(fixture->store, &record, &fixture->error));
   assert_string_equal(error_code_name(fixture->error.code), error_code_name(code));
   assert_string_equal(fixture->error.message, message);

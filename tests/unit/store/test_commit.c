@@ -145,6 +145,32 @@ static void test_every_write_survives_failures(void **state)
   assert_string_equal(store_fixture_dump(fixture), after);
 }
 
+/* What a commit needs for itself is free again after it. */
+static void test_steady_memory(void **state)
+{
+  struct store_fixture *fixture = *state;
+  struct table *table = prepare(fixture);
+  size_t in_use = 0;
+  char text[2000];
+  memset(text, 'z', sizeof text);
+  for (int i = 0; i < 200; i++) {
+    struct store_action action = {.table = table,
+                                  .item = store_fixture_item(fixture,
+                                                             "{'p':{'S':'%.*s'},'s':{'N':'1'}}",
+                                                             (int)sizeof text, text)};
+    struct store_write_result result;
+    for (int kind = ACTION_PUT; kind <= ACTION_DELETE; kind += ACTION_DELETE) {
+      action.kind = (enum store_action_kind)kind;
+      enum store_status status = store_write(fixture->store, &action, RETURN_NONE,
+                                             &fixture->answers, &result, &fixture->error);
+      store_fixture_expect(fixture, status, STORE_OK, NULL);
+    }
+    store_fixture_settle(fixture);
+    if (i < 20) in_use = fixture->world->memory.in_use;
+    assert_true(fixture->world->memory.in_use <= in_use);
+  }
+}
+
 static void test_nothing_to_commit(void **state)
 {
   struct store_fixture *fixture = *state;
@@ -205,11 +231,9 @@ int main(void)
   const struct CMUnitTest tests[] = {
 #define TEST(name) \
   cmocka_unit_test_setup_teardown(name, store_fixture_setup, store_fixture_teardown)
-      TEST(test_every_allocation_fails),
-      TEST(test_every_write_survives_failures),
-      TEST(test_nothing_to_commit),
-      TEST(test_clock_goes_back),
-      cmocka_unit_test(test_larger_than_a_segment),
+      TEST(test_every_allocation_fails), TEST(test_every_write_survives_failures),
+      TEST(test_steady_memory),          TEST(test_nothing_to_commit),
+      TEST(test_clock_goes_back),        cmocka_unit_test(test_larger_than_a_segment),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -10,8 +10,12 @@
 
 #include <cmocka.h>
 
-#define OUTSIDE      "The provided starting key is outside query boundaries based on provided conditions"
 #define LENGTH_OF(a) (sizeof(a) / sizeof((a)[0]))
+
+/* What an exclusive start key is refused with; a macro, for the tables of cases. */
+#define OUTSIDE                                 \
+  "The provided starting key is outside query " \
+  "boundaries based on provided conditions"
 
 enum { SAMPLES_MAX = 16, LIST_BYTES = 4096 };
 

@@ -185,7 +185,7 @@ static void disturb(struct store_fixture *fixture, struct table *table, struct r
   }
 }
 
-/* What is there all the time is met exactly once; what comes and goes at most as often as it may. */
+/* What is there all the time is met exactly once. */
 static void test_writes_between_pages(void **state)
 {
   struct store_fixture *fixture = *state;

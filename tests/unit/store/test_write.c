@@ -13,7 +13,6 @@
 #define INVALID      "One or more parameter values were invalid: "
 #define NOT_VALID    "One or more parameter values are not valid. "
 #define MISMATCH     "The provided key element does not match the schema"
-#define CANCELED     "Transaction cancelled, please refer cancellation reasons for specific reasons "
 #define LENGTH_OF(a) (sizeof(a) / sizeof((a)[0]))
 
 /* ---- one write ---- */

@@ -11,7 +11,7 @@
 
 #define FAILED       "The conditional request failed"
 #define MISMATCH     "The provided key element does not match the schema"
-#define CANCELED     "Transaction cancelled, please refer cancellation reasons for specific reasons "
+#define CANCELED     "Transaction cancelled, please refer cancellation reasons for specific reasons"
 #define LENGTH_OF(a) (sizeof(a) / sizeof((a)[0]))
 
 static const struct store_token no_token = {{NULL, 0}, 0};
@@ -158,7 +158,7 @@ static void test_reasons_in_order(void **state)
   struct store_token token = {BYTES("token"), 1};
   enum store_status status = transact_texts(fixture, texts, LENGTH_OF(texts), token, &result);
   store_fixture_expect(fixture, status, STORE_CANCELED,
-                       CANCELED "[None, ConditionalCheckFailed, ValidationError, ValidationError, "
+                       CANCELED " [None, ConditionalCheckFailed, ValidationError, ValidationError, "
                                 "ValidationError, ConditionalCheckFailed, None]");
   expect_reason(fixture, &result.reasons[0], REASON_NONE, NULL, NULL);
   expect_reason(fixture, &result.reasons[1], REASON_CONDITION_FAILED, FAILED,
@@ -200,8 +200,8 @@ static void test_hundred_reasons(void **state)
   assert_int_equal(status, STORE_CANCELED);
   for (size_t i = 0; i < LENGTH_OF(texts); i++)
     expect_reason(fixture, &result.reasons[i], REASON_CONDITION_FAILED, FAILED, NULL);
-  assert_memory_equal(fixture->error.message, CANCELED "[ConditionalCheckFailed, Condi",
-                      strlen(CANCELED "[ConditionalCheckFailed, Condi"));
+  assert_memory_equal(fixture->error.message, CANCELED " [ConditionalCheckFailed, Condi",
+                      strlen(CANCELED " [ConditionalCheckFailed, Condi"));
 }
 
 /* What is wrong whatever the items are refuses the request, not an action of it. */
