@@ -249,4 +249,5 @@ bool checkpoint_tick(struct store *store)
 void checkpoint_free(struct store *store)
 {
   if (store->checkpoint.phase != CHECKPOINT_IDLE) finish(store);
+  checkpoint_retire_end(store);
 }

@@ -39,6 +39,16 @@ enum checkpoint_record {
   CHECKPOINT_TOKEN = 4,
 };
 
+/* What the phase RETIRE has seen so far: one snapshot is looked at in a slice. */
+struct checkpoint_retirement {
+  struct store_file_list list; /* of the snapshots; empty: not begun */
+  size_t position;             /* in the list: the next to be looked at */
+  uint64_t oldest;             /* of those that stay, once kept_ms is set */
+  int64_t end_ms;              /* of the one being looked at; INT64_MAX: damaged */
+  int64_t next_end_ms;         /* of the one behind it */
+  int64_t kept_ms;             /* end of the newest that stays; INT64_MIN: none seen yet */
+};
+
 struct checkpoint {
   enum checkpoint_phase phase;
   struct snapshot_writer *writer;
@@ -55,7 +65,8 @@ struct checkpoint {
   uint64_t snapshot_bytes;  /* size of the newest snapshot */
   int64_t again_ns;         /* after a failure: not before this monotonic time */
   int64_t earliest_ms;      /* a restore can go back to here */
-  uint64_t log_first;       /* first sequence that the log still has */
+  struct checkpoint_retirement retirement;
+  uint64_t log_first; /* first sequence that the log still has */
 };
 
 struct store;
@@ -78,8 +89,12 @@ bool checkpoint_load(struct store *store, uint64_t *sequence, uint64_t *needed,
 /* Finds out how far back a restore can go, from the files that are there. */
 bool checkpoint_survey(struct store *store, struct error *error);
 
-/* Removes one file that no restore in the window of history needs; true while there are more. */
+/*
+ * A slice of RETIRE: removes what no restore in the window of history needs. True while there is
+ * more to do.
+ */
 bool checkpoint_retire(struct store *store);
+void checkpoint_retire_end(struct store *store);
 
 /* Gives up what is under way. */
 void checkpoint_free(struct store *store);

@@ -146,24 +146,16 @@ bool checkpoint_survey(struct store *store, struct error *error)
 }
 
 /*
- * Snapshots that may go: of those older than the newest two, all before the newest one that ended
- * before the window of history began (a restore to the window's begin starts from it), and inside
- * the window those less than 1/64 of it after the one kept before.
+ * Whether a snapshot may go: not the newest two; all before the newest one that ended before the
+ * window of history began (a restore to the window's begin starts from that one); inside the window
+ * those less than 1/64 of it after the one kept before; damaged ones.
  */
-static bool may_go(struct store *store, const struct store_file_list *list, size_t position,
-                   int64_t window_ms, int64_t *kept_ms, bool *go, struct error *error)
+static bool may_go(const struct checkpoint_retirement *retirement, int64_t history_ms,
+                   int64_t window_ms)
 {
-  int64_t end_ms;
-  int64_t next_end_ms;
-  *go = false;
-  if (position + 2 >= list->count) return true;
-  if (!snapshot_end(store, list->sequences[position], &end_ms, error) ||
-      !snapshot_end(store, list->sequences[position + 1], &next_end_ms, error))
-    return false;
-  *go = end_ms == INT64_MAX || next_end_ms <= window_ms ||
-        (*kept_ms != INT64_MIN && end_ms - *kept_ms < store->options.history_ms / 64);
-  if (!*go) *kept_ms = end_ms;
-  return true;
+  int64_t end_ms = retirement->end_ms;
+  if (end_ms == INT64_MAX || retirement->next_end_ms <= window_ms) return true;
+  return retirement->kept_ms != INT64_MIN && end_ms - retirement->kept_ms < history_ms / 64;
 }
 
 /*
@@ -180,28 +172,58 @@ static bool retire_log(struct store *store, uint64_t oldest, int64_t window_ms, 
                            error) >= 0;
 }
 
+/* Looks at one snapshot, and removes it if it may go. */
+static bool retire_one(struct store *store, struct checkpoint_retirement *retirement,
+                       int64_t window_ms, struct error *error)
+{
+  size_t position = retirement->position++;
+  const uint64_t *sequences = retirement->list.sequences;
+  if (position == 0 && !snapshot_end(store, sequences[0], &retirement->next_end_ms, error))
+    return false;
+  retirement->end_ms = retirement->next_end_ms;
+  if (!snapshot_end(store, sequences[position + 1], &retirement->next_end_ms, error)) return false;
+  if (may_go(retirement, store->options.history_ms, window_ms))
+    return snapshot_remove(store->world, store->options.directory, sequences[position], error);
+  if (retirement->kept_ms == INT64_MIN) retirement->oldest = sequences[position];
+  retirement->kept_ms = retirement->end_ms;
+  return true;
+}
+
+/* One step; *done after the last. */
+static bool retire_step(struct store *store, bool *done, struct error *error)
+{
+  struct checkpoint_retirement *retirement = &store->checkpoint.retirement;
+  struct store_file_list *list = &retirement->list;
+  int64_t window_ms = store_now_ms(store) - store->options.history_ms;
+  if (list->count == 0) {
+    retirement->kept_ms = INT64_MIN;
+    if (!snapshot_list(list, store->world, store->options.directory, error)) return false;
+    *done = list->count == 0;
+    return true;
+  }
+  if (retirement->position + 2 < list->count)
+    return retire_one(store, retirement, window_ms, error);
+  uint64_t oldest = retirement->oldest;
+  if (retirement->kept_ms == INT64_MIN)
+    oldest = list->sequences[list->count > 1 ? list->count - 2 : 0];
+  *done = true;
+  return retire_log(store, oldest, window_ms, error) && checkpoint_survey(store, error);
+}
+
 bool checkpoint_retire(struct store *store)
 {
-  struct store_file_list list = {0};
   struct error error = {0};
-  int64_t window_ms = store_now_ms(store) - store->options.history_ms;
-  int64_t kept_ms = INT64_MIN;
-  const char *directory = store->options.directory;
+  bool done = false;
+  bool going = retire_step(store, &done, &error);
+  if (!going) store_report(store, "old snapshots and log segments stay: %s", error.message);
+  if (going && !done) return true;
+  checkpoint_retire_end(store);
+  return false;
+}
+
+void checkpoint_retire_end(struct store *store)
+{
+  store_file_list_free(&store->checkpoint.retirement.list);
+  store->checkpoint.retirement = (struct checkpoint_retirement){0};
   store->checkpoint.phase = CHECKPOINT_IDLE;
-  bool done = snapshot_list(&list, store->world, directory, &error);
-  for (size_t i = 0; i < list.count && done; i++) {
-    bool go;
-    done = may_go(store, &list, i, window_ms, &kept_ms, &go, &error);
-    if (!done || !go) continue;
-    /* One file a slice: removing a large one takes its time. */
-    done = snapshot_remove(store->world, directory, list.sequences[i], &error);
-    if (done) store->checkpoint.phase = CHECKPOINT_RETIRE;
-    break;
-  }
-  if (done && store->checkpoint.phase == CHECKPOINT_IDLE && list.count > 0)
-    done = retire_log(store, list.sequences[0], window_ms, &error);
-  store_file_list_free(&list);
-  if (done) done = checkpoint_survey(store, &error);
-  if (!done) store_report(store, "old snapshots and log segments stay: %s", error.message);
-  return store->checkpoint.phase == CHECKPOINT_RETIRE;
 }

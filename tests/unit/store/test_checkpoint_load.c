@@ -142,6 +142,14 @@ static void test_the_window_stays_and_the_rest_goes(void **state)
   durability_end(&test);
 }
 
+/* A whole pass over the files. */
+static void retire(struct durability *test)
+{
+  int slices = 0;
+  while (checkpoint_retire(test->store)) slices++;
+  assert_in_range(slices, 0, 6);
+}
+
 /* Trouble while looking at the files never takes one away that a restore needs. */
 static void test_trouble_removes_nothing(void **state)
 {
@@ -161,21 +169,20 @@ static void test_trouble_removes_nothing(void **state)
   for (size_t i = 0; i < 3; i++) {
     for (uint64_t nth = 1; nth < 25; nth++) {
       world_sim_fail(test.sim, operations[i], nth, EIO, false);
-      assert_false(checkpoint_retire(test.store));
+      retire(&test);
       world_sim_fail(test.sim, operations[i], 0, 0, false);
     }
   }
   assert_non_null(strstr(test.reports, "old snapshots and log segments stay: "));
   for (uint64_t nth = 1; nth < 60; nth++) {
     test.world->memory.fail_at = test.world->memory.calls + nth;
-    assert_false(checkpoint_retire(test.store));
+    retire(&test);
     test.world->memory.fail_at = 0;
   }
   assert_int_equal(durability_count_files(&test, "/data", ".snap"), 6);
   /* A damaged one is of no use to anybody. */
   durability_damage(&test, ".snap", 2, 8);
-  assert_true(checkpoint_retire(test.store));
-  assert_false(checkpoint_retire(test.store));
+  retire(&test);
   assert_int_equal(durability_count_files(&test, "/data", ".snap"), 5);
   durability_end(&test);
 }
