@@ -436,8 +436,11 @@ static void test_model(void **state)
   print_message("replay: TACOS_SEED=%" PRIu64 " TACOS_STEPS=%" PRIu64
                 " build/asan/tests/unit/store/test_store_model\n",
                 seed, steps);
-  const struct store_options options = {
-      .segment_bytes = 256 << 10, .region_bytes = 256 << 10, .snapshot_log_bytes = 1 << 20};
+  /* A short history, so that old files go and long runs do not fill the simulated disk. */
+  const struct store_options options = {.segment_bytes = 256 << 10,
+                                        .region_bytes = 256 << 10,
+                                        .snapshot_log_bytes = 1 << 20,
+                                        .history_ms = 3600 * 1000};
   store_fixture_open_with(&run.fixture, seed, &options);
   for (int i = 0; i < NAIVE_TABLES; i++) {
     run.tables[i].schema = &naive_schemas[i];
