@@ -207,7 +207,9 @@ static bool retire_step(struct store *store, bool *done, struct error *error)
   if (retirement->kept_ms == INT64_MIN)
     oldest = list->sequences[list->count > 1 ? list->count - 2 : 0];
   *done = true;
-  return retire_log(store, oldest, window_ms, error) && checkpoint_survey(store, error);
+  /* While there is one snapshot only, the whole log stands in for it, should it be damaged. */
+  return (list->count == 1 || retire_log(store, oldest, window_ms, error)) &&
+         checkpoint_survey(store, error);
 }
 
 bool checkpoint_retire(struct store *store)
