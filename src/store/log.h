@@ -123,10 +123,15 @@ struct log_reader *log_reader_open(struct world *world, const struct log_options
                                    uint64_t from, enum log_tail tail, struct error *error);
 
 /*
+ * With LOG_TAIL_CUT: the log is known to reach up to this sequence (`from` - 1 when not called). If
+ * it ends before, that is ERROR_CORRUPT and nothing is cut.
+ */
+void log_reader_need(struct log_reader *reader, uint64_t sequence);
+
+/*
  * 1 and a record; 0 at the end; -1 with *error. With LOG_TAIL_CUT the end says that all that was
- * read is durable, and a log that ends before `from` - 1 is ERROR_CORRUPT. With LOG_TAIL_KEEP it
- * may be called again after 0, and records that are written but not yet durable are seen: compare
- * log_durable.
+ * read is durable. With LOG_TAIL_KEEP it may be called again after 0, and records that are written
+ * but not yet durable are seen: compare log_durable.
  */
 int log_reader_next(struct log_reader *reader, struct log_record *record, struct error *error);
 

@@ -45,7 +45,8 @@
  *     here was acknowledged: ERROR_CORRUPT with file and offset;
  *   - a later segment that begins with the expected sequence: the segment ended here (L4, L9);
  *   - a later segment that begins with another one: records are missing, ERROR_CORRUPT;
- *   - neither: a torn tail. It was never acknowledged and is cut (L6).
+ *   - a snapshot that needs records from here on: they were durable, ERROR_CORRUPT;
+ *   - none of these: a torn tail. It was never acknowledged and is cut (L6).
  * The only loss this cannot see is damage to the last acknowledged frame before it is confirmed
  * (L7); it looks like a torn one.
  */

@@ -22,6 +22,7 @@ struct log_reader {
   uint8_t key[LOG_KEY_BYTES];
   enum log_tail tail;
   uint64_t from;
+  uint64_t needed; /* LOG_TAIL_CUT: the log must not end before this sequence */
   struct store_file_list list;
   bool ended; /* LOG_TAIL_CUT: the tail is cut, nothing follows */
 
@@ -128,6 +129,7 @@ struct log_reader *log_reader_open(struct world *world, const struct log_options
   reader->world = world;
   reader->tail = tail;
   reader->from = from == 0 ? 1 : from;
+  reader->needed = reader->from - 1;
   reader->file = -1;
   reader->sequence = 1;
   reader->list.memory = &world->memory;
@@ -140,6 +142,11 @@ struct log_reader *log_reader_open(struct world *world, const struct log_options
     return reader;
   log_reader_close(reader);
   return NULL;
+}
+
+void log_reader_need(struct log_reader *reader, uint64_t sequence)
+{
+  if (sequence > reader->needed) reader->needed = sequence;
 }
 
 static bool corrupt(const struct log_reader *reader, uint64_t offset, const char *what,
@@ -264,6 +271,10 @@ static bool rewrite_last_frame(struct log_reader *reader, struct error *error)
 static bool cut_tail(struct log_reader *reader, struct error *error)
 {
   struct world *world = reader->world;
+  /* Then it is damage, and what is cut might be what a repair needs. */
+  if (reader->sequence <= reader->needed)
+    return corrupt(reader, reader->position, "the log ends before a sequence known to be durable",
+                   error);
   if (!rewrite_last_frame(reader, error)) return false;
   int64_t size = world->operations->file_size(world, reader->file);
   if (size < 0)
@@ -275,9 +286,6 @@ static bool cut_tail(struct log_reader *reader, struct error *error)
   if (result < 0)
     return error_set_errno(error, -result, "cannot cut %s at offset %" PRIu64, reader->path,
                            reader->position);
-  if (reader->sequence < reader->from)
-    return corrupt(reader, reader->position, "the log ends before a sequence known to be durable",
-                   error);
   reader->ended = true;
   return true;
 }

@@ -103,6 +103,7 @@ static bool replay(struct store *store, uint64_t sequence, uint64_t needed, stru
   if (reader == NULL && error->code == ERROR_NOT_FOUND)
     return error_set(error, ERROR_CORRUPT, "%s: restore from a backup", error->message);
   if (reader == NULL) return false;
+  log_reader_need(reader, needed);
   struct log_record record;
   int status = 1;
   while ((status = log_reader_next(reader, &record, error)) == 1) {

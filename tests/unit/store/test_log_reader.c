@@ -185,6 +185,27 @@ static void test_a_log_shorter_than_known_is_refused(void **state)
   log_fixture_close(&fixture);
 }
 
+static void test_nothing_needed_is_cut(void **state)
+{
+  (void)state;
+  struct log_fixture fixture;
+  struct log_record record;
+  write_logs(&fixture, NULL);
+  struct log_reader *reader = log_reader_open(fixture.world, &fixture.options, 1, LOG_TAIL_CUT,
+                                              &fixture.error);
+  assert_non_null(reader);
+  log_reader_need(reader, RECORDS + 1);
+  log_reader_need(reader, 1);
+  uint64_t operations = world_sim_disk_operations(fixture.sim);
+  for (int i = 0; i < RECORDS; i++)
+    assert_int_equal(log_reader_next(reader, &record, &fixture.error), 1);
+  assert_int_equal(log_reader_next(reader, &record, &fixture.error), -1);
+  assert_int_equal(fixture.error.code, ERROR_CORRUPT);
+  assert_int_equal(world_sim_disk_operations(fixture.sim), operations);
+  log_reader_close(reader);
+  log_fixture_close(&fixture);
+}
+
 static void test_keys_and_stores(void **state)
 {
   (void)state;
@@ -371,6 +392,7 @@ int main(void)
       cmocka_unit_test(test_two_damaged_frames_are_a_hole),
       cmocka_unit_test(test_missing_pieces_are_holes),
       cmocka_unit_test(test_a_log_shorter_than_known_is_refused),
+      cmocka_unit_test(test_nothing_needed_is_cut),
       cmocka_unit_test(test_keys_and_stores),
       cmocka_unit_test(test_a_growing_tail_is_waited_for),
       cmocka_unit_test(test_keep_finds_holes_too),
