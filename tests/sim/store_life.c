@@ -171,7 +171,7 @@ static void check_recovered(struct store_run *run, uint64_t durable_min)
   run->confirmed = run->died = false;
   run->totals->recoveries++;
   store_check_state(run, run->store, run->model.tables);
-  if (!store_run_troubled(run)) check_window(run);
+  if (!store_run_troubled(run) && !run->damaged) check_window(run);
   store_check_tokens(run);
 }
 
@@ -268,6 +268,8 @@ static void live(struct store_run *run)
     world_sim_crash_after(run->sim, random_between(random, 1, 20 * scale));
   if (random_below(random, 12) == 0) arm_error(run, 20);
   for (uint64_t i = 0; i < actions && !store_run_dead(run); i++) {
+    if (store_snapshot_busy(run->store) || run->stalled)
+      run->stalled = random_below(random, 12) < (run->stalled ? 11 : 1);
     if (random_below(random, 10) == 0)
       store_tables_act(run);
     else
@@ -279,6 +281,7 @@ static void live(struct store_run *run)
     change_fullness(run);
     if (!store_run_dead(run)) look(run);
   }
+  run->stalled = false;
   if (!store_run_dead(run) && random_below(random, 8) == 0) store_run_settle(run);
 }
 
@@ -362,6 +365,7 @@ static void meet_flip(struct store_run *run)
   uint8_t damaged = read_byte(run, place.path, place.offset);
   run->totals->flips++;
   run->dropped = false;
+  run->damaged = true;
   run->store = store_open(run->world, &run->options, &error);
   store_run_tell(run, "flip of %s at %llu: %s", place.path, (unsigned long long)place.offset,
                  run->store == NULL ? error.message : "opens");
@@ -376,6 +380,7 @@ static void meet_flip(struct store_run *run)
     run->totals->flips_refused++;
   }
   flip_back(run, &place, damaged);
+  run->damaged = false;
 }
 
 /* ---- a whole run ---- */

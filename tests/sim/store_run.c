@@ -1,6 +1,7 @@
 #include "sim/store_run.h"
 
 #include "base/check.h"
+#include "store/engine.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -133,8 +134,20 @@ static bool step(struct store_run *run)
   return !idle;
 }
 
+/* With threads a slow sync of the log does not keep the snapshot from going on. */
+static void step_snapshot(struct store_run *run, uint64_t count)
+{
+  bool idle = false;
+  for (uint64_t i = 0; i < count && !idle && run->store->checkpoint.writer != NULL; i++)
+    snapshot_writer_step(run->store->checkpoint.writer, &idle);
+}
+
 void store_run_steps(struct store_run *run, uint64_t count)
 {
+  if (run->stalled || random_below(&run->random, 8) == 0) {
+    step_snapshot(run, count);
+    count = run->stalled ? 0 : count;
+  }
   for (uint64_t i = 0; i < count && !store_run_dead(run); i++)
     if (!step(run)) return;
 }

@@ -90,6 +90,8 @@ struct store_run {
   bool confirmed;          /* nothing that is durable rests on an unconfirmed frame */
   bool armed;              /* a fault of the disk is under way: requests may fail */
   bool full;               /* the disk is */
+  bool damaged;            /* a bit is flipped: what it destroyed may be missed */
+  bool stalled;            /* the log's thread stands in a slow sync */
   bool died;               /* a write or sync failed: the process must go */
   int64_t now_max_ms;
   uint32_t restore_table; /* position of the table that is being restored */

@@ -19,9 +19,15 @@ static bool was_done(struct store_run *run, enum store_status status, bool memor
   if (status != STORE_UNAVAILABLE)
     store_run_fail(run, "%s: %s: %s", what, store_status_name(status), error->message);
   run->totals->refused++;
+  if (random_coin(&run->random)) store_check_state(run, run->store, run->model.tables);
   if (memory_hit || run->full || store_run_troubled(run)) return false;
   store_run_settle(run);
   return false;
+}
+
+static void maybe_fail_memory(struct store_run *run)
+{
+  if (random_below(&run->random, 8) == 0) store_run_fail_memory(run);
 }
 
 static struct model_index random_index(struct store_run *run, const struct model_table *table)
@@ -121,7 +127,7 @@ void store_tables_create(struct store_run *run)
   if (made.ttl) definition.ttl_attribute = BYTES("due");
   if (made.sort_type != VALUE_ABSENT)
     definition.sort = (struct table_key){BYTES("sk"), made.sort_type};
-  if (random_below(&run->random, 10) == 0) store_run_fail_memory(run);
+  maybe_fail_memory(run);
   enum store_status status = store_table_create(run->store, &definition, &table, &error);
   bool hit = store_run_heal_memory(run);
   if (!was_done(run, status, hit, &error, "create a table")) return;
@@ -140,12 +146,14 @@ static void delete_table(struct store_run *run, uint32_t position)
 {
   struct error error;
   struct model_table after = {0};
+  maybe_fail_memory(run);
   enum store_status status = store_table_delete(run->store, store_run_table(run, position), &error);
+  bool hit = store_run_heal_memory(run);
   if (run->model.tables[position].protection) {
     RUN_CHECK(run, status == STORE_VALIDATION);
     return;
   }
-  if (!was_done(run, status, false, &error, "delete a table")) return;
+  if (!was_done(run, status, hit, &error, "delete a table")) return;
   close_stream(run, position);
   store_model_change_table(&run->model, position, &after);
 }
@@ -163,9 +171,11 @@ static void change_settings(struct store_run *run, uint32_t position)
       .stream = after.stream,
       .deletion_protection = after.protection,
   };
+  maybe_fail_memory(run);
   enum store_status status = store_table_update(run->store, store_run_table(run, position),
                                                 &settings, &error);
-  if (!was_done(run, status, false, &error, "change settings")) return;
+  bool hit = store_run_heal_memory(run);
+  if (!was_done(run, status, hit, &error, "change settings")) return;
   if (after.stream != run->model.tables[position].stream) {
     after.stream_since = run->model.appended;
     close_stream(run, position);
@@ -180,7 +190,7 @@ static void create_index(struct store_run *run, uint32_t position)
   if (after.index_count == MODEL_INDEXES) return;
   struct model_index index = random_index(run, &after);
   struct table_index_definition definition = index_definition(&index);
-  if (random_below(&run->random, 10) == 0) store_run_fail_memory(run);
+  maybe_fail_memory(run);
   enum store_status status = store_index_create(run->store, store_run_table(run, position),
                                                 &definition, &error);
   bool hit = store_run_heal_memory(run);
@@ -196,9 +206,11 @@ static void delete_index(struct store_run *run, uint32_t position)
   if (after.index_count == 0) return;
   uint32_t which = (uint32_t)random_below(&run->random, after.index_count);
   struct bytes name = store_run_index_name(after.indexes[which].number);
+  maybe_fail_memory(run);
   enum store_status status = store_index_delete(run->store, store_run_table(run, position), name,
                                                 &error);
-  if (!was_done(run, status, false, &error, "delete an index")) return;
+  bool hit = store_run_heal_memory(run);
+  if (!was_done(run, status, hit, &error, "delete an index")) return;
   after.index_count--;
   memmove(&after.indexes[which], &after.indexes[which + 1],
           (after.index_count - which) * sizeof after.indexes[0]);
@@ -237,9 +249,11 @@ static void restore(struct store_run *run, uint32_t source)
   uint32_t position = free_position(run);
   if (position == MODEL_TABLES || run->restoring || run->armed) return;
   if (!choose_moment(run, source, &at_ms, &sequence)) return;
+  maybe_fail_memory(run);
   enum store_status status = store_table_restore(run->store, store_run_table(run, source), at_ms,
                                                  store_run_table_name(position), &table, &error);
-  if (!was_done(run, status, false, &error, "restore a table")) return;
+  bool hit = store_run_heal_memory(run);
+  if (!was_done(run, status, hit, &error, "restore a table")) return;
   struct model_table made = run->model.tables[source];
   made.restoring = true;
   made.ttl = made.protection = false;
