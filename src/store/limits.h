@@ -31,6 +31,7 @@ enum {
   EXPRESSION_OPERANDS_MAX = 100,    /* operands of IN */
   EXPRESSION_DEPTH_MAX = 300,       /* parentheses inside each other: bounds recursion */
   EXPRESSION_PLACEHOLDER_MAX = 255, /* bytes of a #name or :value placeholder */
+  STREAM_LOOK_RECORDS = 4096,       /* log records one look at a stream passes over: about 2 ms */
   STREAM_RETENTION_MS = 86400000,   /* how long a stream's records are kept: 24 hours */
 };
 

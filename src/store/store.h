@@ -364,10 +364,17 @@ struct stream *store_stream_open(struct store *store, const struct table *table,
                                  struct error *error);
 
 /*
- * 1 and a record (valid until the next call); 0: none for now, ask again later; -1 with *error:
- * ERROR_NOT_FOUND when the table was deleted.
+ * 1 and a record (valid until the next call); 0: none for now, ask again at the next turn of the
+ * loop (also when the next STREAM_LOOK_RECORDS log records held none); -1 with *error:
+ * ERROR_NOT_FOUND when the table was deleted or its stream switched off or changed.
  */
 int store_stream_next(struct stream *stream, struct stream_record *record, struct error *error);
+
+/*
+ * The sequence of the last transaction that was passed whole: where to open the stream again. All
+ * that is durable was seen when it has reached store_durable().
+ */
+uint64_t store_stream_position(const struct stream *stream);
 void store_stream_close(struct stream *stream);
 
 /* ---- time travel ---- */

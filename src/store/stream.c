@@ -62,11 +62,14 @@ static int open_reader(struct stream *stream, struct error *error)
   return stream->reader == NULL ? -1 : 1;
 }
 
-/* The next transaction that is durable and not older than a stream keeps records. */
-static int next_transaction(struct stream *stream, struct error *error)
+/*
+ * The next transaction that is durable and not older than a stream keeps records; 0 when there is
+ * none for now, or none among the next *budget records.
+ */
+static int next_transaction(struct stream *stream, uint32_t *budget, struct error *error)
 {
   int status = stream->has_record ? 1 : open_reader(stream, error);
-  while (status == 1) {
+  for (; status == 1 && *budget > 0; (*budget)--) {
     if (!stream->has_record) {
       status = log_reader_next(stream->reader, &stream->record, error);
       if (status != 1) return status;
@@ -81,7 +84,7 @@ static int next_transaction(struct stream *stream, struct error *error)
     stream->after = stream->record.sequence;
     stream->has_record = false;
   }
-  return status;
+  return status == 1 ? 0 : status;
 }
 
 static bool shows_new(enum table_stream view)
@@ -120,8 +123,9 @@ int store_stream_next(struct stream *stream, struct stream_record *record, struc
     error_set(error, ERROR_NOT_FOUND, "The table of this stream was deleted");
     return -1;
   }
+  uint32_t budget = STREAM_LOOK_RECORDS;
   for (;;) {
-    int status = next_transaction(stream, error);
+    int status = next_transaction(stream, &budget, error);
     if (status != 1) return status;
     if (stream->since != table->stream_since && stream->record.sequence >= table->stream_since) {
       error_set(error, ERROR_NOT_FOUND, "The stream of table %.*s was switched off or changed",
@@ -151,4 +155,9 @@ int store_stream_next(struct stream *stream, struct stream_record *record, struc
     stream->after = stream->record.sequence;
     stream->has_record = false;
   }
+}
+
+uint64_t store_stream_position(const struct stream *stream)
+{
+  return stream->after;
 }

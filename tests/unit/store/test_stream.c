@@ -174,6 +174,27 @@ static void test_durable_only(void **state)
                       "INSERT {'id':{'S':'kept'}}\n");
 }
 
+/* One look passes over a bounded part of what is of no interest; the position tells how far. */
+static void test_bounded_look(void **state)
+{
+  struct store_fixture *fixture = *state;
+  struct table *table = store_fixture_table(fixture, "items id:S | stream KEYS");
+  struct table *other = store_fixture_table(fixture, "others id:S");
+  for (int i = 0; i < STREAM_LOOK_RECORDS + 100; i++) {
+    store_fixture_put(fixture, other, "{'id':{'S':'%d'}}", i);
+    if (i % 256 == 0) store_fixture_settle(fixture);
+    if (i % 256 == 0) store_fixture_clear(fixture);
+  }
+  store_fixture_put(fixture, table, "{'id':{'S':'last'}}");
+  store_fixture_settle(fixture);
+  struct stream *stream = open_stream(fixture, table, 0);
+  assert_string_equal(read_stream(fixture, stream), "");
+  assert_true(store_stream_position(stream) < store_durable(fixture->store));
+  assert_string_equal(read_stream(fixture, stream), "INSERT {'id':{'S':'last'}}\n");
+  assert_int_equal(store_stream_position(stream), store_durable(fixture->store));
+  store_stream_close(stream);
+}
+
 static void test_by_ttl(void **state)
 {
   struct store_fixture *fixture = *state;
@@ -370,6 +391,7 @@ int main(void)
       TEST(test_views),
       TEST(test_order_in_a_transaction),
       TEST(test_durable_only),
+      TEST(test_bounded_look),
       TEST(test_by_ttl),
       TEST(test_a_day),
       cmocka_unit_test(test_removed_log),
