@@ -103,7 +103,7 @@ static int linux_listen(struct world *world, const struct world_address *address
 static int linux_accept(struct world *world, int listener, struct world_address *peer)
 {
   (void)world;
-  union socket_address who;
+  union socket_address who = {0};
   int stream;
   /* A connection that died in the queue (accept(2), "Error handling") concerns nobody. */
   do {
@@ -134,7 +134,7 @@ static int linux_connect(struct world *world, const struct world_address *addres
 static int linux_local(struct world *world, int handle, struct world_address *address)
 {
   (void)world;
-  union socket_address where;
+  union socket_address where = {0};
   socklen_t size = sizeof(where);
   if (getsockname(handle, &where.any, &size) == -1) return -errno;
   world_address_of(&where, address);

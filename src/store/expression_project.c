@@ -17,6 +17,7 @@ static void project_container(const struct target *targets, struct value old, ui
   for (uint32_t group_end; first < end; first = group_end) {
     group_end = targets_group_end(targets, first, end, depth);
     const struct path *path = &targets[first].path;
+    CHECK(path->steps != NULL);
     if (!entry_seek(&entry, &path->steps[depth])) continue;
     const struct bytes *name = indexed ? NULL : &path->steps[depth].name;
     if (path->count == depth + 1) {
@@ -38,7 +39,8 @@ static void project_container(const struct target *targets, struct value old, ui
 bool expression_project(const struct expression *expression, struct value item, struct arena *arena,
                         struct value *result, struct error *error)
 {
-  CHECK(expression->condition == NULL && expression->target_count > 0);
+  CHECK(expression->condition == NULL && expression->targets != NULL);
+  CHECK_THAT(expression->target_count, >, 0);
   CHECK_THAT(value_type(item), ==, VALUE_MAP);
   /* What is named is a part of the item, so the result is never larger. */
   struct container out = {.start = arena_alloc(arena, item.size)};

@@ -125,8 +125,8 @@ static bool evaluate(const struct update *update, const struct node *node, struc
     *outcome = path_resolve(&node->nodes[0]->path, update->item);
     return value_present(*outcome) || evaluate(update, node->nodes[1], outcome);
   }
-  struct value left;
-  struct value right;
+  struct value left = VALUE_NONE;
+  struct value right = VALUE_NONE;
   if (!evaluate(update, node->nodes[0], &left) || !evaluate(update, node->nodes[1], &right))
     return false;
   if (node->operation == OPERATION_LIST_APPEND) return append_lists(update, left, right, outcome);

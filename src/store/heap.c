@@ -39,6 +39,7 @@ static inline uint32_t class_of(size_t size)
 
 static inline size_t class_bytes(uint32_t size_class)
 {
+  CHECK_THAT(size_class, <, HEAP_CLASSES);
   if (size_class < LINEAR_CLASSES) return (size_t)(size_class + 1) * BLOCK_ALIGNMENT;
   uint32_t above = size_class - LINEAR_CLASSES;
   uint32_t bit = LINEAR_MAX_BIT + (above >> STEPS_BITS);

@@ -133,7 +133,7 @@ struct log_reader *log_reader_open(struct world *world, const struct log_options
   reader->file = -1;
   reader->sequence = 1;
   reader->list.memory = &world->memory;
-  strcpy(reader->directory, options->directory);
+  memcpy(reader->directory, options->directory, strlen(options->directory) + 1);
   memcpy(reader->store_id, options->store_id, STORE_ID_BYTES);
   reader->has_key = options->key != NULL;
   if (reader->has_key) memcpy(reader->key, options->key, LOG_KEY_BYTES);

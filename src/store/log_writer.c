@@ -132,6 +132,7 @@ uint8_t *log_reserve(struct log *log, size_t payload_size, struct error *error)
     }
     if (!find_space(log, size, error)) return NULL;
   }
+  CHECK(log->fill != NULL); /* with room for at least this record */
   log->reserved = true;
   log->reserved_size = payload_size;
   return log->fill->data + log->fill->size + LOG_RECORD_HEADER_BYTES;
@@ -251,7 +252,7 @@ static void init_log(struct log *log, struct world *world, const struct log_opti
                      uint64_t next_sequence)
 {
   log->world = world;
-  strcpy(log->directory, options->directory);
+  memcpy(log->directory, options->directory, strlen(options->directory) + 1);
   store_file_path(log->prepared_path, options->directory, LOG_PREPARED_NAME);
   memcpy(log->store_id, options->store_id, STORE_ID_BYTES);
   log->has_key = options->key != NULL;

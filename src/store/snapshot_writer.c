@@ -371,7 +371,7 @@ static void init_writer(struct snapshot_writer *writer, struct world *world,
                         const struct snapshot_options *options, uint64_t sequence)
 {
   writer->world = world;
-  strcpy(writer->directory, options->directory);
+  memcpy(writer->directory, options->directory, strlen(options->directory) + 1);
   store_file_numbered_path(writer->path, &snapshot_kind, options->directory, sequence);
   store_file_numbered_path(writer->unfinished_path, &snapshot_unfinished_kind, options->directory,
                            sequence);

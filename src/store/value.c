@@ -1,8 +1,8 @@
 /*
  * Reading trusted values: made by the writer, or accepted by value_validate.
  *
- * Nothing here looks for the end of the bytes before it reads on; the grammar says where it is. What
- * a caller could get wrong, the type, is CHECKed.
+ * Nothing here looks for the end of the bytes before it reads on; the grammar says where it is.
+ * What a caller could get wrong, the type, is CHECKed.
  */
 #include "store/item.h"
 
@@ -178,7 +178,8 @@ static size_t decimal_size(const struct decimal *number)
 {
   int lowest = number->exponent;
   int highest = lowest + decimal_digits(number) - 1;
-  return number_size((size_t)((highest >> 1) - (lowest >> 1) + 1), number->negative);
+  int pairs = (highest >> 1) - (lowest >> 1) + 1;
+  return number_size((size_t)pairs, number->negative);
 }
 
 static size_t container_size(struct value container)

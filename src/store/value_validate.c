@@ -48,7 +48,7 @@ static bool read_varint(struct validator *validator, uint64_t *number)
 static bool read_text(struct validator *validator, struct bytes *text)
 {
   const uint8_t *at = validator->next;
-  uint64_t size;
+  uint64_t size = 0;
   if (!read_varint(validator, &size)) return false;
   if (size > bytes_left(validator)) return refuse(validator, at, "text cut off");
   *text = (struct bytes){validator->next, size};
@@ -58,7 +58,7 @@ static bool read_text(struct validator *validator, struct bytes *text)
 
 static bool read_string(struct validator *validator)
 {
-  struct bytes text;
+  struct bytes text = {0};
   if (!read_text(validator, &text)) return false;
   return bytes_is_utf8(text) || refuse(validator, text.data, "text not UTF-8");
 }
@@ -66,7 +66,7 @@ static bool read_string(struct validator *validator)
 static bool read_decimal(struct validator *validator)
 {
   const uint8_t *at = validator->next;
-  uint64_t zigzag;
+  uint64_t zigzag = 0;
   if (!read_varint(validator, &zigzag)) return false;
   if (validator->next == validator->end) return refuse(validator, at, "decimal cut off");
   int64_t exponent = (int64_t)(zigzag >> 1) ^ -(int64_t)(zigzag & 1);

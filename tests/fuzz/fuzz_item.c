@@ -54,7 +54,7 @@ static void check_json(struct value value, struct memory *memory)
     item_to_json(&json, value);
     CHECK(item_from_json(&arena, buffer_bytes(&json), &again, &error));
   } else {
-    /* value_validate takes any outermost container for an item: one level more than a lone value. */
+    /* value_validate takes any container for an item: one level more than a lone value. */
     value_to_json(&json, value);
     if (!value_from_json(&arena, buffer_bytes(&json), &again, &error)) {
       CHECK(strncmp(error.message, "Nesting Levels", 14) == 0);

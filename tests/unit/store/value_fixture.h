@@ -3,8 +3,8 @@
  *
  * Every function is static inline, so that a test uses what it needs. Model nodes live in an arena.
  */
-#ifndef TACOS_TESTS_VALUE_FIXTURE_H
-#define TACOS_TESTS_VALUE_FIXTURE_H
+#ifndef TACOS_UNIT_STORE_VALUE_FIXTURE_H
+#define TACOS_UNIT_STORE_VALUE_FIXTURE_H
 
 #include "base/check.h"
 #include "store/item.h"
