@@ -69,8 +69,10 @@ static int open_reader(struct stream *stream, struct error *error)
 static int next_transaction(struct stream *stream, uint32_t *budget, struct error *error)
 {
   int status = stream->has_record ? 1 : open_reader(stream, error);
-  for (; status == 1 && *budget > 0; (*budget)--) {
+  while (status == 1) {
     if (!stream->has_record) {
+      if (*budget == 0) return 0;
+      (*budget)--;
       status = log_reader_next(stream->reader, &stream->record, error);
       if (status != 1) return status;
       stream->has_record = true;
@@ -84,7 +86,7 @@ static int next_transaction(struct stream *stream, uint32_t *budget, struct erro
     stream->after = stream->record.sequence;
     stream->has_record = false;
   }
-  return status == 1 ? 0 : status;
+  return status;
 }
 
 static bool shows_new(enum table_stream view)
