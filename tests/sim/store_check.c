@@ -261,10 +261,11 @@ void store_check_tokens(struct store_run *run)
   uint32_t position = 0;
   while (position < MODEL_TABLES && store_run_table(run, position) == NULL) position++;
   if (position == MODEL_TABLES) return;
-  int64_t now_ms = store_run_now_ms(run);
   for (uint32_t i = 0; i < NEWEST && i < run->token_max; i++) {
     uint32_t token = run->token_max - i;
-    const struct model_change *change = store_model_token(&run->model, token, now_ms);
+    bool clear;
+    const struct model_change *change = store_run_token(run, token, &clear);
+    if (!clear) continue;
     enum store_status status = probe_token(run, position, token);
     if (status == (change != NULL ? STORE_TOKEN_MISMATCH : STORE_CANCELED)) continue;
     store_run_fail(run, "token %u is %s: %s", token, change != NULL ? "lost" : "not expected",

@@ -27,7 +27,7 @@ static void choose_options(struct store_run *run)
       .segment_bytes = (uint32_t)random_between(random, 16, 32) * 4096,
       .region_bytes = random_between(random, 16, 64) * 4096,
       .history_ms = histories_ms[random_below(random, 3)],
-      .snapshot_log_bytes = random_between(random, 4, 64) * 1024,
+      .snapshot_log_bytes = random_between(random, 1, 32) * 1024,
       .report = report,
       .report_context = run,
   };
@@ -428,7 +428,7 @@ void store_life_whole(uint64_t seed, uint32_t lives, bool verbose, struct store_
   for (uint32_t i = 0; i < lives; i++) {
     live(&run);
     end_process(&run);
-    if (random_below(&run.random, 4) == 0) meet_flip(&run);
+    if (random_below(&run.random, 2) == 0) meet_flip(&run);
     open_store(&run);
     if (random_below(&run.random, 20) != 0 || store_run_troubled(&run)) continue;
     store_tables_back_up(&run);

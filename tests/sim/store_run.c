@@ -67,6 +67,11 @@ int64_t store_run_now_ms(const struct store_run *run)
   return now_ms > last_ms ? now_ms : last_ms;
 }
 
+static void see_time(struct store_run *run, int64_t now_ms)
+{
+  if (now_ms > run->now_max_ms) run->now_max_ms = now_ms;
+}
+
 void store_run_appended(struct store_run *run)
 {
   int64_t now_ms = store_run_now_ms(run);
@@ -75,10 +80,17 @@ void store_run_appended(struct store_run *run)
     low_ms = store_model_record(&run->model, run->model.appended)->time_ms;
     if (low_ms < world_clock_ms(run->world)) low_ms = world_clock_ms(run->world);
   }
-  if (now_ms > run->now_max_ms) run->now_max_ms = now_ms;
+  see_time(run, now_ms);
   run->confirmed = false;
   store_model_append(&run->model, low_ms, now_ms);
   run->totals->commits++;
+}
+
+const struct model_change *store_run_token(const struct store_run *run, uint32_t token, bool *clear)
+{
+  const struct model_change *change = store_model_token(&run->model, token, store_run_now_ms(run));
+  *clear = change == NULL || store_model_token(&run->model, token, run->now_max_ms) == change;
+  return change;
 }
 
 bool store_run_dead(const struct store_run *run)
@@ -204,6 +216,7 @@ bool store_run_tick(struct store_run *run)
   int64_t before_ms = store_run_now_ms(run);
   uint64_t first = run->model.appended + 1;
   bool more = store_tick(run->store);
+  see_time(run, store_run_now_ms(run));
   uint64_t appended = store_appended(run->store);
   see_durable(run);
   if (appended < first) return more;

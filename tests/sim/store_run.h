@@ -93,9 +93,9 @@ struct store_run {
   bool damaged;            /* a bit is flipped: what it destroyed may be missed */
   bool stalled;            /* the log's thread stands in a slow sync */
   bool died;               /* a write or sync failed: the process must go */
-  int64_t now_max_ms;
-  uint32_t restore_table; /* position of the table that is being restored */
-  uint64_t restore_from;  /* sequence that it shall have the state of */
+  int64_t now_max_ms;      /* latest that the store may have seen: the clock can go back */
+  uint32_t restore_table;  /* position of the table that is being restored */
+  uint64_t restore_from;   /* sequence that it shall have the state of */
   uint32_t restore_source;
   bool restoring;
   bool dropped; /* opening dropped a half-restored table */
@@ -123,6 +123,13 @@ int64_t store_run_now_ms(const struct store_run *run);
 
 /* A foreground record was appended now. */
 void store_run_appended(struct store_run *run);
+
+/*
+ * The newest change of a token that is known now, or NULL; *clear is false when a clock that went
+ * back leaves it open whether the token was forgotten.
+ */
+const struct model_change *store_run_token(const struct store_run *run, uint32_t token,
+                                           bool *clear);
 
 /* Whether requests may be refused or fail: a fault is under way or the process is dead. */
 bool store_run_troubled(const struct store_run *run);

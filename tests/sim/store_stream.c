@@ -172,7 +172,11 @@ static void read_on(struct store_run *run, uint32_t position, struct store_run_s
 {
   /* Sequences up to this one are older than a stream keeps. */
   uint64_t old;
-  if (!store_model_sequence_at(&run->model, store_run_now_ms(run) - STREAM_RETENTION_MS, &old))
+  uint64_t old_at_most;
+  int64_t before_ms = store_run_now_ms(run) - STREAM_RETENTION_MS;
+  int64_t before_max_ms = run->now_max_ms - STREAM_RETENTION_MS;
+  if (!store_model_sequence_at(&run->model, before_ms, &old) ||
+      !store_model_sequence_at(&run->model, before_max_ms, &old_at_most) || old_at_most > old)
     return;
   struct expected expected = expect(run, position, old > reader->after ? old : reader->after);
   bool whole = read_stream(run, &expected, reader->stream, &reader->after);

@@ -338,6 +338,7 @@ struct transaction {
   struct store_action actions[TRANSACTION_MAX];
   bool holds;
   uint32_t token; /* 0: none */
+  const struct model_change *known;
   char token_text[24];
   uint64_t request_hash;
 };
@@ -351,17 +352,24 @@ static bool is_in(const struct transaction *transaction, uint32_t table, uint32_
   return false;
 }
 
+/* Mostly none or a new one; sometimes one of the last ten. */
 static void choose_token(struct store_run *run, struct transaction *transaction)
 {
+  enum { LAST = 10 };
   uint64_t chance = random_below(&run->random, 10);
+  uint32_t token = run->token_max + 1;
   if (chance < 6) return;
-  transaction->token = chance < 9 || run->token_max == 0
-                           ? ++run->token_max
-                           : (uint32_t)random_between(&run->random,
-                                                      run->token_max > 9 ? run->token_max - 9 : 1,
-                                                      run->token_max);
+  if (chance == 9 && run->token_max > 0) {
+    bool clear;
+    uint32_t first = run->token_max > LAST ? run->token_max - LAST : 1;
+    token = (uint32_t)random_between(&run->random, first, run->token_max);
+    transaction->known = store_run_token(run, token, &clear);
+    if (!clear) return;
+  }
+  if (token > run->token_max) run->token_max = token;
+  transaction->token = token;
   transaction->request_hash = random_below(&run->random, 3);
-  snprintf(transaction->token_text, sizeof transaction->token_text, "token-%u", transaction->token);
+  snprintf(transaction->token_text, sizeof transaction->token_text, "token-%u", token);
 }
 
 static void make_transaction(struct store_run *run, struct transaction *transaction)
@@ -415,9 +423,7 @@ static void transact(struct store_run *run)
   struct error error;
   make_transaction(run, &transaction);
   if (transaction.count == 0) return;
-  const struct model_change *known = NULL;
-  if (transaction.token != 0)
-    known = store_model_token(&run->model, transaction.token, store_run_now_ms(run));
+  const struct model_change *known = transaction.token != 0 ? transaction.known : NULL;
   struct store_token token = {bytes_of_text(transaction.token_text), transaction.request_hash};
   maybe_fail_memory(run);
   enum store_status status = store_transact_write(
