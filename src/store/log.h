@@ -34,6 +34,7 @@ struct log_options {
   uint8_t store_id[STORE_ID_BYTES]; /* a segment of another store is refused */
   const uint8_t *key;               /* LOG_KEY_BYTES for AES-256-GCM, or NULL: plain */
   uint32_t segment_bytes;           /* of new segments; a record must fit into one */
+  int64_t last_ms;                  /* log_open: time of the record before next_sequence */
   bool threads;                     /* start the log thread and the preparer */
   void (*notify)(void *context);    /* called by the log thread after each sync; may be NULL */
   void *notify_context;

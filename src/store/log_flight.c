@@ -75,14 +75,21 @@ bool log_take_off(struct log *log, bool may_confirm)
   return true;
 }
 
-/* The block says where the segment begins, which is known only now. */
+/*
+ * The block says where the segment begins, which is known only now. No record before it is newer
+ * than it, also when the clock went back: log_remove_before relies on that.
+ */
 static int write_block(struct log *log)
 {
   struct world *world = log->world;
+  int64_t now_ms = world_clock_ms(world);
+  pthread_mutex_lock(&log->lock);
+  int64_t queued_ms = log->queued_ms;
+  pthread_mutex_unlock(&log->lock);
   if (log->retired_file >= 0) world->operations->file_close(world, log->retired_file);
   log->retired_file = -1;
   log->current.header.sequence = atomic_load(&log->durable) + 1;
-  log->current.header.created_ms = world_clock_ms(world);
+  log->current.header.created_ms = now_ms > queued_ms ? now_ms : queued_ms;
   store_file_header_encode(&log_segment_kind, &log->current.header, log->block);
   return world->operations->file_write(world, log->current.file, log->block, sizeof log->block, 0);
 }

@@ -50,6 +50,7 @@ static void end_filling(struct log *log)
   if (buffer->records > 0) {
     CHECK_THAT(log->queued_count, <, 2);
     log->queued[log->queued_count++] = buffer;
+    log->queued_ms = log->last_time_ms;
   }
   pthread_cond_signal(&log->work);
 }
@@ -264,6 +265,7 @@ static void init_log(struct log *log, struct world *world, const struct log_opti
   log->notify_context = options->notify_context;
   log->next_sequence = next_sequence;
   log->last_time_ms = INT64_MIN;
+  log->queued_ms = options->last_ms;
   log->current.file = log->next.file = log->retired_file = -1;
   log->confirmed = true;
   log->confirm = (struct log_buffer){.data = log->confirm_data, .size = LOG_FRAME_HEADER_BYTES};

@@ -105,6 +105,7 @@ struct log {
   pthread_cond_t progress; /* for the engine */
   bool stop;
   bool filling;
+  int64_t queued_ms; /* time of the newest record that was ever queued */
   struct log_buffer *queued[2];
   int queued_count;
   struct log_buffer *flying;

@@ -85,6 +85,7 @@ struct log_options store_log_options(const struct store *store)
       .directory = store->options.directory,
       .key = store->options.key,
       .segment_bytes = store->options.segment_bytes,
+      .last_ms = store->last_time_ms,
       .threads = store->options.threads,
       .notify = store->options.notify,
       .notify_context = store->options.notify_context,
