@@ -19,20 +19,21 @@ static bool change(const struct table_change *change, struct error *error)
 
 bool apply_put(struct table *table, struct value image, struct error *error)
 {
-  struct bytes partition = table->primary.partition.name;
-  struct bytes sort = table->primary.sort.name;
-  if (value_type(value_attribute(image, partition)) != table->primary.partition.type ||
-      (sort.size > 0 && value_type(value_attribute(image, sort)) != table->primary.sort.type))
+  const struct keyspace *primary = &table->primary;
+  struct item_key key = table_key(table, image);
+  if (value_type(key.partition) != primary->partition.type ||
+      (primary->sort.name.size > 0 && value_type(key.sort) != primary->sort.type))
     return error_set(error, ERROR_CORRUPT, "an item of table '%.*s' lacks its key",
                      BYTES_FORMAT(table->name));
-  struct table_change put = {.table = table, .hash = table_hash(table, image)};
-  put.old_item = table_find(table, put.hash, image);
-  put.new_item = table_make_item(table, image);
+  struct table_change put = {.table = table, .hash = table_hash(table, key)};
+  put.old_item = table_find(table, put.hash, key);
+  put.new_item = table_make_item(table, image, key);
   return put.new_item == NULL ? no_memory(error) : change(&put, error);
 }
 
-bool apply_delete(struct table *table, struct value key, struct error *error)
+bool apply_delete(struct table *table, struct value map, struct error *error)
 {
+  struct item_key key = table_key(table, map);
   struct table_change removal = {.table = table, .hash = table_hash(table, key)};
   removal.old_item = table_find(table, removal.hash, key);
   return removal.old_item == NULL || change(&removal, error);

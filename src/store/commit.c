@@ -84,7 +84,7 @@ static bool prepare_item(struct store *store, const struct commit_item *item,
   if (item->old_item != NULL) part->flags |= PART_REPLACED;
   if (item->table->stream != STREAM_OFF && value_equal(item_value(item->old_item), item->image))
     part->flags |= PART_UNCHANGED;
-  prepared->change.new_item = table_make_item(item->table, item->image);
+  prepared->change.new_item = table_make_item(item->table, item->image, item->key);
   return prepared->change.new_item != NULL && table_prepare(&prepared->change, count);
 }
 

@@ -78,6 +78,7 @@ struct commit_item {
   uint64_t hash;
   struct item *old_item; /* NULL: insert */
   struct value image;    /* the new item; VALUE_NONE: delete */
+  struct item_key key;   /* inside the image */
   uint8_t flags;         /* PART_BY_TTL */
 };
 
@@ -128,7 +129,7 @@ bool apply_record(struct store *store, const struct log_record *record, struct e
 
 /* Puts one item over what is there, one part of a record or of a snapshot. */
 bool apply_put(struct table *table, struct value image, struct error *error);
-bool apply_delete(struct table *table, struct value key, struct error *error);
+bool apply_delete(struct table *table, struct value map, struct error *error);
 bool apply_table(struct store *store, struct value encoded, struct error *error);
 bool apply_token(struct store *store, struct bytes text, uint64_t request_hash, int64_t time_ms,
                  struct error *error);

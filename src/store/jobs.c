@@ -25,7 +25,7 @@ static bool delete_expired(struct store *store, struct table *table, struct item
 {
   struct commit_item removal = {
       .table = table,
-      .hash = table_hash(table, item_value(item)),
+      .hash = table_hash(table, table_key(table, item_value(item))),
       .old_item = item,
       .flags = PART_BY_TTL,
   };

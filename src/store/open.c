@@ -226,10 +226,15 @@ uint64_t store_durable(const struct store *store)
   return log_durable(store->log);
 }
 
+bool store_wait(struct store *store, uint64_t sequence, struct error *error)
+{
+  return log_wait(store->log, sequence, error);
+}
+
 bool store_sync(struct store *store, struct error *error)
 {
   log_flush(store->log);
-  return log_wait(store->log, log_appended(store->log), error);
+  return store_wait(store, log_appended(store->log), error);
 }
 
 bool store_step(struct store *store, bool *idle, struct error *error)

@@ -30,7 +30,8 @@ struct value store_find(const struct table *table, struct value partition, struc
 
 static enum store_status check_get(const struct store_get *get, struct error *error)
 {
-  if (!table_check_key(get->table, get->key, error)) return STORE_VALIDATION;
+  struct item_key key;
+  if (!table_check_key(get->table, get->key, &key, error)) return STORE_VALIDATION;
   if (get->table->state == TABLE_ACTIVE) return STORE_OK;
   error_set(error, ERROR_NOT_FOUND,
             "Requested resource not found: Table: %.*s is still being created",
@@ -40,7 +41,8 @@ static enum store_status check_get(const struct store_get *get, struct error *er
 
 static struct value find_item(const struct store_get *get)
 {
-  return item_value(table_find(get->table, table_hash(get->table, get->key), get->key));
+  struct item_key key = table_key(get->table, get->key);
+  return item_value(table_find(get->table, table_hash(get->table, key), key));
 }
 
 static enum store_status project(const struct store_get *get, struct value whole,

@@ -278,10 +278,12 @@ static enum store_status copy_chunk(struct store *store, struct error *error)
     struct value image = item_value(restore->chunk[count]);
     bytes += image.size;
     if (count > 0 && bytes > RESTORE_CHUNK_BYTES) break;
+    struct item_key key = table_key(restore->target, image);
     items[count] = (struct commit_item){
         .table = restore->target,
-        .hash = table_hash(restore->target, image),
+        .hash = table_hash(restore->target, key),
         .image = image,
+        .key = key,
     };
   }
   struct commit commit = {.items = items, .count = count};

@@ -93,6 +93,9 @@ void store_flush(struct store *store);
 uint64_t store_appended(const struct store *store);
 uint64_t store_durable(const struct store *store);
 
+/* Waits until a sequence that was flushed is durable. */
+bool store_wait(struct store *store, uint64_t sequence, struct error *error);
+
 /* store_flush, then waits until all that was appended is durable. */
 bool store_sync(struct store *store, struct error *error);
 

@@ -149,34 +149,34 @@ void table_free(struct table *table)
   memory_free(table->memory, table, sizeof *table);
 }
 
-uint64_t table_hash(const struct table *table, struct value map)
-{
-  return keyspace_hash(&table->primary, value_attribute(map, table->primary.partition.name));
-}
-
-struct item *table_find(const struct table *table, uint64_t hash, struct value map)
+struct item_key table_key(const struct table *table, struct value map)
 {
   const struct keyspace *primary = &table->primary;
-  struct value sort = primary->sort.name.size == 0 ? VALUE_NONE
-                                                   : value_attribute(map, primary->sort.name);
-  return keyspace_find(primary, hash, value_attribute(map, primary->partition.name), sort);
+  struct item_key key = {.partition = value_attribute(map, primary->partition.name)};
+  if (primary->sort.name.size > 0) key.sort = value_attribute(map, primary->sort.name);
+  return key;
 }
 
-struct item *table_make_item(const struct table *table, struct value value)
+uint64_t table_hash(const struct table *table, struct item_key key)
 {
+  return keyspace_hash(&table->primary, key.partition);
+}
+
+struct item *table_find(const struct table *table, uint64_t hash, struct item_key key)
+{
+  return keyspace_find(&table->primary, hash, key.partition, key.sort);
+}
+
+struct item *table_make_item(const struct table *table, struct value value, struct item_key key)
+{
+  CHECK(key.partition.data > value.data && key.partition.data < value.data + value.size);
+  CHECK(value_present(key.sort) == (table->primary.sort.name.size > 0));
   struct item *item = heap_alloc(table->heap, item_block_size(value.size));
   if (item == NULL) return NULL;
   memcpy(item->data, value.data, value.size);
   item->size = (uint32_t)value.size;
-  struct value partition = value_attribute(value, table->primary.partition.name);
-  CHECK(value_present(partition));
-  item->partition = (uint32_t)(partition.data - value.data);
-  item->sort = 0;
-  if (table->primary.sort.name.size > 0) {
-    struct value sort = value_attribute(value, table->primary.sort.name);
-    CHECK(value_present(sort));
-    item->sort = (uint32_t)(sort.data - value.data);
-  }
+  item->partition = (uint32_t)(key.partition.data - value.data);
+  item->sort = value_present(key.sort) ? (uint32_t)(key.sort.data - value.data) : 0;
   return item;
 }
 

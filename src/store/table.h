@@ -98,8 +98,20 @@ static inline struct bytes table_ttl(const struct table *table)
 
 /* ---- items ---- */
 
-/* A key map must hold exactly the key attributes, of their types, not empty, not too long. */
-bool table_check_key(const struct table *table, struct value key, struct error *error);
+/* Where in a map the key values are; sort is VALUE_NONE in a table that has none. */
+struct item_key {
+  struct value partition;
+  struct value sort;
+};
+
+struct item_key table_key(const struct table *table, struct value map);
+
+/*
+ * A key map must hold exactly the key attributes, of their types, not empty, not too long. *key is
+ * set when it does.
+ */
+bool table_check_key(const struct table *table, struct value map, struct item_key *key,
+                     struct error *error);
 
 /*
  * Only that no key attribute is an empty string or binary: what a transaction refuses as a whole.
@@ -109,14 +121,15 @@ bool table_check_key_filled(const struct table *table, struct value map, struct 
 /* Whether two maps with key attributes name the same item. */
 bool table_same_key(const struct table *table, struct value left, struct value right);
 
-/* An item to be written: its key, the types of index keys, its size. */
-bool table_check_item(const struct table *table, struct value item, struct error *error);
+/* An item to be written: its key, the types of index keys, its size. *key is set when all holds. */
+bool table_check_item(const struct table *table, struct value item, struct item_key *key,
+                      struct error *error);
 
-uint64_t table_hash(const struct table *table, struct value map);
-struct item *table_find(const struct table *table, uint64_t hash, struct value map);
+uint64_t table_hash(const struct table *table, struct item_key key);
+struct item *table_find(const struct table *table, uint64_t hash, struct item_key key);
 
-/* A heap block with this (checked) value; NULL: no memory. */
-struct item *table_make_item(const struct table *table, struct value item);
+/* A heap block with this value, whose keys (inside the value) were checked; NULL: no memory. */
+struct item *table_make_item(const struct table *table, struct value value, struct item_key key);
 void table_free_item(const struct table *table, struct item *item);
 
 struct table_change {

@@ -209,7 +209,8 @@ bool table_same_key(const struct table *table, struct value left, struct value r
   return sort.size == 0 || value_equal(value_attribute(left, sort), value_attribute(right, sort));
 }
 
-bool table_check_key(const struct table *table, struct value map, struct error *error)
+bool table_check_key(const struct table *table, struct value map, struct item_key *key,
+                     struct error *error)
 {
   const struct table_key keys[] = {table->primary.partition, table->primary.sort};
   uint32_t expected = keys[1].name.size > 0 ? 2 : 1;
@@ -222,6 +223,7 @@ bool table_check_key(const struct table *table, struct value map, struct error *
       return error_set(error, ERROR_INVALID, "The provided key element does not match the schema");
     if (!check_not_empty(keys[i], values[i], error)) return false;
   }
+  *key = (struct item_key){values[0], values[1]};
   return check_key_size(values[0], values[1], error);
 }
 
@@ -268,19 +270,17 @@ static bool check_index_keys(const struct table_index_definition *index, struct 
          check_index_key(index, index->sort, sort, error) && check_key_size(partition, sort, error);
 }
 
-bool table_check_item(const struct table *table, struct value item, struct error *error)
+bool table_check_item(const struct table *table, struct value item, struct item_key *key,
+                      struct error *error)
 {
   if (value_type(item) != VALUE_MAP)
     return error_set(error, ERROR_INVALID, "An item must be a map of attributes");
   const struct keyspace *primary = &table->primary;
-  struct value partition = value_attribute(item, primary->partition.name);
-  struct value sort = VALUE_NONE;
-  if (!check_item_key(primary->partition, partition, error)) return false;
-  if (primary->sort.name.size > 0) {
-    sort = value_attribute(item, primary->sort.name);
-    if (!check_item_key(primary->sort, sort, error)) return false;
-  }
-  if (!check_key_size(partition, sort, error)) return false;
+  *key = table_key(table, item);
+  if (!check_item_key(primary->partition, key->partition, error) ||
+      (primary->sort.name.size > 0 && !check_item_key(primary->sort, key->sort, error)) ||
+      !check_key_size(key->partition, key->sort, error))
+    return false;
   for (uint32_t i = 0; i < table->index_count; i++) {
     if (!check_index_keys(&table->indexes[i]->definition, item, error)) return false;
   }

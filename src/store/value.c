@@ -111,6 +111,20 @@ bool value_next(struct value_iterator *iterator, struct bytes *name, struct valu
   return true;
 }
 
+/* Whether two names of one size, at least 1, are equal: most are short, a call would cost more. */
+static inline bool same_name(const uint8_t *left, const uint8_t *right, size_t size)
+{
+  if (size > 16) return memcmp(left, right, size) == 0;
+  if (size >= 8)
+    return bytes_get_u64(left) == bytes_get_u64(right) &&
+           bytes_get_u64(left + size - 8) == bytes_get_u64(right + size - 8);
+  if (size >= 4)
+    return bytes_get_u32(left) == bytes_get_u32(right) &&
+           bytes_get_u32(left + size - 4) == bytes_get_u32(right + size - 4);
+  return left[0] == right[0] && left[size / 2] == right[size / 2] &&
+         left[size - 1] == right[size - 1];
+}
+
 struct value value_attribute(struct value map, struct bytes name)
 {
   if (map.size == 0 || name.size == 0) return VALUE_NONE;
@@ -125,8 +139,7 @@ struct value value_attribute(struct value map, struct bytes name)
     size_t span = value_span(next);
     /* Names are never empty, and ascend: past the wanted first byte there is nothing to find. */
     if (found[0] > name.data[0]) break;
-    if (size == name.size && found[0] == name.data[0] && memcmp(found, name.data, size) == 0)
-      return (struct value){next, span};
+    if (size == name.size && same_name(found, name.data, size)) return (struct value){next, span};
     next += span;
   }
   return VALUE_NONE;

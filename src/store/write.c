@@ -45,16 +45,19 @@ static bool check_action(const struct store_action *action, struct error *error)
   return true;
 }
 
-static bool action_key_valid(const struct store_action *action, struct error *error)
+static bool check_action_key(const struct store_action *action, struct item_key *key,
+                             struct error *error)
 {
-  if (action->kind == ACTION_PUT) return table_check_item(action->table, action->item, error);
-  return table_check_key(action->table, action->item, error);
+  if (action->kind == ACTION_PUT) return table_check_item(action->table, action->item, key, error);
+  return table_check_key(action->table, action->item, key, error);
 }
 
 /* The new image of a put or update; the checks of the result are the item's. */
-static bool new_image(const struct store_action *action, struct value old, struct arena *arena,
-                      struct value *image, struct error *error)
+static bool new_image(const struct store_action *action, struct arena *arena,
+                      struct commit_item *item, struct error *error)
 {
+  struct value *image = &item->image;
+  struct value old = item_value(item->old_item);
   *image = action->item; /* a put's item; an update without expression makes just the key */
   if (action->kind == ACTION_PUT) return true; /* checked with its key */
   struct value base = value_present(old) ? old : action->item;
@@ -62,7 +65,7 @@ static bool new_image(const struct store_action *action, struct value old, struc
     *image = base;
   else if (!expression_update(action->update, base, action->values, arena, image, error))
     return false;
-  if (table_check_item(action->table, *image, error)) return true;
+  if (table_check_item(action->table, *image, &item->key, error)) return true;
   if (image->size > ITEM_SIZE_MAX / 5 && item_size(*image) > ITEM_SIZE_MAX)
     return error_set(error, ERROR_INVALID,
                      "Item size to update has exceeded the maximum allowed size");
@@ -81,18 +84,27 @@ static bool set_condition_failed(const struct store_action *action, struct value
   return evaluation->reason.item.data != NULL || set_no_memory(error);
 }
 
+/* Checks the action's key (a put's whole item) and has its place in the index fetched. */
+static bool locate(const struct store_action *action, struct evaluation *evaluation,
+                   struct error *error)
+{
+  struct commit_item *item = &evaluation->item;
+  item->table = action->table;
+  if (!check_action_key(action, &item->key, error)) return false;
+  item->hash = table_hash(action->table, item->key);
+  index_prefetch(&action->table->primary.index, item->hash);
+  return true;
+}
+
 /*
- * Tests and evaluates one action. True also when it is refused with a reason; false with *error
- * when it is wrong (ERROR_INVALID) or memory ran out.
+ * Tests and evaluates one located action. True also when it is refused with a reason; false with
+ * *error when it is wrong (ERROR_INVALID) or memory ran out.
  */
 static bool evaluate(const struct store_action *action, struct arena *arena,
                      struct evaluation *evaluation, struct error *error)
 {
-  if (!action_key_valid(action, error)) return false;
   struct commit_item *item = &evaluation->item;
-  item->table = action->table;
-  item->hash = table_hash(action->table, action->item);
-  item->old_item = table_find(action->table, item->hash, action->item);
+  item->old_item = table_find(action->table, item->hash, item->key);
   struct value old = item_value(item->old_item);
   if (action->condition != NULL) {
     bool holds = false;
@@ -102,8 +114,7 @@ static bool evaluate(const struct store_action *action, struct arena *arena,
   }
   if (action->kind == ACTION_CHECK) return true;
   evaluation->changes = action->kind != ACTION_DELETE || item->old_item != NULL;
-  if (action->kind == ACTION_DELETE) return true;
-  return new_image(action, old, arena, &item->image, error);
+  return action->kind == ACTION_DELETE || new_image(action, arena, item, error);
 }
 
 /* ---- one action ---- */
@@ -149,7 +160,8 @@ enum store_status store_write(struct store *store, const struct store_action *ac
   enum store_status status = check_ready(action->table, error);
   if (status != STORE_OK) return status;
   struct evaluation evaluation = {0};
-  if (!check_action(action, error) || !evaluate(action, arena, &evaluation, error))
+  if (!check_action(action, error) || !locate(action, &evaluation, error) ||
+      !evaluate(action, arena, &evaluation, error))
     return error_status(error);
   if (evaluation.reason.code == REASON_CONDITION_FAILED) {
     result->item = evaluation.reason.item;
@@ -179,7 +191,8 @@ enum store_status store_batch_write(struct store *store, const struct store_acti
     CHECK(actions[i].kind == ACTION_PUT || actions[i].kind == ACTION_DELETE);
     enum store_status status = check_ready(actions[i].table, error);
     if (status != STORE_OK) return status;
-    if (!action_key_valid(&actions[i], error)) return error_status(error);
+    struct item_key key;
+    if (!check_action_key(&actions[i], &key, error)) return error_status(error);
     for (size_t k = 0; k < i; k++) {
       if (actions[k].table != actions[i].table ||
           !table_same_key(actions[i].table, actions[k].item, actions[i].item))
@@ -221,9 +234,7 @@ static enum store_status check_transaction(const struct store_action *actions, s
   }
   if (!check_token(token, error)) return STORE_VALIDATION;
   for (size_t i = 0; i < count; i++) {
-    if (!table_check_key_filled(actions[i].table, actions[i].item, error) ||
-        !check_action(&actions[i], error))
-      return STORE_VALIDATION;
+    if (!check_action(&actions[i], error)) return STORE_VALIDATION;
   }
   for (size_t i = 0; i < count; i++) {
     enum store_status status = check_ready(actions[i].table, error);
@@ -249,32 +260,42 @@ static bool check_distinct(const struct store_action *actions, const struct eval
   return true;
 }
 
+/* Keeps the error as the reason of one action; false when even that finds no memory. */
+static bool set_invalid(struct evaluation *evaluation, struct arena *arena, struct error *error)
+{
+  if (error->code == ERROR_NO_MEMORY) return false;
+  struct bytes message = arena_copy(arena, bytes_of(error->message, strlen(error->message) + 1));
+  if (message.data == NULL) return set_no_memory(error);
+  evaluation->reason = (struct store_reason){.code = REASON_VALIDATION,
+                                             .message = (const char *)message.data};
+  return true;
+}
+
 /*
  * Evaluates every action, also after one was refused: each failure has its own reason. *refused
- * counts them.
+ * counts them. All are located first: their cache misses come together instead of in a row.
  */
 static enum store_status evaluate_all(const struct store_action *actions,
                                       struct evaluation *evaluations, size_t count,
                                       struct arena *arena, size_t *refused, struct error *error)
 {
   *refused = 0;
-  /* The cache misses of all look-ups at once instead of one after the other. */
-  for (size_t i = 0; i < count && count > 1; i++) {
-    if (value_type(actions[i].item) == VALUE_MAP)
-      index_prefetch(&actions[i].table->primary.index,
-                     table_hash(actions[i].table, actions[i].item));
+  for (size_t i = 0; i < count; i++) {
+    evaluations[i] = (struct evaluation){0};
+    if (locate(&actions[i], &evaluations[i], error)) continue;
+    /* An empty key is the request's fault, any other fault of a key the action's. */
+    struct error empty;
+    if (!table_check_key_filled(actions[i].table, actions[i].item, &empty)) {
+      *error = empty;
+      return STORE_VALIDATION;
+    }
+    if (!set_invalid(&evaluations[i], arena, error)) return STORE_UNAVAILABLE;
   }
   for (size_t i = 0; i < count; i++) {
     struct evaluation *evaluation = &evaluations[i];
-    *evaluation = (struct evaluation){0};
-    if (!evaluate(&actions[i], arena, evaluation, error)) {
-      if (error->code == ERROR_NO_MEMORY) return STORE_UNAVAILABLE;
-      struct bytes message = arena_copy(arena,
-                                        bytes_of(error->message, strlen(error->message) + 1));
-      if (message.data == NULL) return store_no_memory(error);
-      evaluation->reason = (struct store_reason){.code = REASON_VALIDATION,
-                                                 .message = (const char *)message.data};
-    }
+    if (evaluation->reason.code == REASON_NONE &&
+        !evaluate(&actions[i], arena, evaluation, error) && !set_invalid(evaluation, arena, error))
+      return STORE_UNAVAILABLE;
     if (evaluation->reason.code != REASON_NONE) (*refused)++;
   }
   return STORE_OK;

@@ -133,10 +133,15 @@ static struct value write_map(struct fixture *fixture, int id, int time,
   return map;
 }
 
+static struct item *find(struct fixture *fixture, struct value map)
+{
+  struct item_key key = table_key(fixture->table, map);
+  return table_find(fixture->table, table_hash(fixture->table, key), key);
+}
+
 static struct item *find_item(struct fixture *fixture, int id, int time)
 {
-  struct value key = write_map(fixture, id, time, NULL);
-  return table_find(fixture->table, table_hash(fixture->table, key), key);
+  return find(fixture, write_map(fixture, id, time, NULL));
 }
 
 /* The change to `next` (version 0: delete). new_item stays NULL when there was no memory for it. */
@@ -144,11 +149,11 @@ static struct table_change change_to(struct fixture *fixture, int id, int time,
                                      const struct model_item *next)
 {
   struct value map = write_map(fixture, id, time, next->version == 0 ? NULL : next);
-  struct table_change change = {
-      .table = fixture->table,
-      .hash = table_hash(fixture->table, map),
-      .old_item = table_find(fixture->table, table_hash(fixture->table, map), map)};
-  if (next->version != 0) change.new_item = table_make_item(fixture->table, map);
+  struct item_key key = table_key(fixture->table, map);
+  struct table_change change = {.table = fixture->table,
+                                .hash = table_hash(fixture->table, key),
+                                .old_item = find(fixture, map)};
+  if (next->version != 0) change.new_item = table_make_item(fixture->table, map, key);
   return change;
 }
 

@@ -349,13 +349,15 @@ static struct value long_item(struct fixture *fixture, const char *format, int s
 static void expect_item(struct fixture *fixture, struct value value, const char *message)
 {
   struct error error = {.code = ERROR_NONE};
-  expect(table_check_item(fixture->table, value, &error), &error, message);
+  struct item_key key;
+  expect(table_check_item(fixture->table, value, &key, &error), &error, message);
 }
 
 static void expect_key(const struct table *table, struct value value, const char *message)
 {
   struct error error = {.code = ERROR_NONE};
-  expect(table_check_key(table, value, &error), &error, message);
+  struct item_key key;
+  expect(table_check_key(table, value, &key, &error), &error, message);
 }
 
 static void test_items(void **state)
