@@ -2,6 +2,7 @@
 
 #include "base/check.h"
 
+#include <pthread.h>
 #include <rocksdb/c.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +13,11 @@ struct peer_rocksdb {
   rocksdb_writeoptions_t *write_options;
   rocksdb_readoptions_t *read_options;
   rocksdb_writebatch_t *batch;
+  pthread_t syncer;
+  pthread_mutex_t lock;
+  pthread_cond_t changed;
+  bool syncing; /* asked for, or under way */
+  bool stop;
 };
 
 static void check_rocksdb(const char *error)
@@ -19,6 +25,43 @@ static void check_rocksdb(const char *error)
   if (error == NULL) return;
   fprintf(stderr, "rocksdb: %s\n", error);
   CHECK(error == NULL);
+}
+
+static void *run_syncer(void *context)
+{
+  struct peer_rocksdb *peer = context;
+  pthread_mutex_lock(&peer->lock);
+  while (!peer->stop) {
+    if (!peer->syncing) {
+      pthread_cond_wait(&peer->changed, &peer->lock);
+      continue;
+    }
+    pthread_mutex_unlock(&peer->lock);
+    char *error = NULL;
+    rocksdb_flush_wal(peer->db, 1, &error);
+    check_rocksdb(error);
+    pthread_mutex_lock(&peer->lock);
+    peer->syncing = false;
+    pthread_cond_broadcast(&peer->changed);
+  }
+  pthread_mutex_unlock(&peer->lock);
+  return NULL;
+}
+
+void peer_rocksdb_sync_begin(struct peer_rocksdb *peer)
+{
+  pthread_mutex_lock(&peer->lock);
+  CHECK(!peer->syncing);
+  peer->syncing = true;
+  pthread_cond_broadcast(&peer->changed);
+  pthread_mutex_unlock(&peer->lock);
+}
+
+void peer_rocksdb_wait(struct peer_rocksdb *peer)
+{
+  pthread_mutex_lock(&peer->lock);
+  while (peer->syncing) pthread_cond_wait(&peer->changed, &peer->lock);
+  pthread_mutex_unlock(&peer->lock);
 }
 
 struct peer_rocksdb *peer_rocksdb_open(const char *directory)
@@ -40,11 +83,20 @@ struct peer_rocksdb *peer_rocksdb_open(const char *directory)
   peer->read_options = rocksdb_readoptions_create();
   peer->batch = rocksdb_writebatch_create();
   rocksdb_block_based_options_destroy(table);
+  pthread_mutex_init(&peer->lock, NULL);
+  pthread_cond_init(&peer->changed, NULL);
+  CHECK(pthread_create(&peer->syncer, NULL, run_syncer, peer) == 0);
   return peer;
 }
 
 void peer_rocksdb_close(struct peer_rocksdb *peer)
 {
+  peer_rocksdb_wait(peer);
+  pthread_mutex_lock(&peer->lock);
+  peer->stop = true;
+  pthread_cond_broadcast(&peer->changed);
+  pthread_mutex_unlock(&peer->lock);
+  pthread_join(peer->syncer, NULL);
   rocksdb_writebatch_destroy(peer->batch);
   rocksdb_readoptions_destroy(peer->read_options);
   rocksdb_writeoptions_destroy(peer->write_options);
@@ -92,13 +144,6 @@ static void write_batch(struct peer_rocksdb *peer)
   rocksdb_writebatch_clear(peer->batch);
 }
 
-void peer_rocksdb_sync(struct peer_rocksdb *peer)
-{
-  char *error = NULL;
-  rocksdb_flush_wal(peer->db, 1, &error);
-  check_rocksdb(error);
-}
-
 void peer_rocksdb_load_tickets(struct peer_rocksdb *peer, uint64_t first, uint64_t count)
 {
   struct memory memory = {0};
@@ -113,7 +158,8 @@ void peer_rocksdb_load_tickets(struct peer_rocksdb *peer, uint64_t first, uint64
     arena_reset(&arena);
   }
   arena_free(&arena);
-  peer_rocksdb_sync(peer);
+  peer_rocksdb_sync_begin(peer);
+  peer_rocksdb_wait(peer);
 }
 
 void peer_rocksdb_get(struct peer_rocksdb *peer, uint64_t number, struct arena *arena)
