@@ -88,10 +88,7 @@ bool apply_table(struct store *store, struct value encoded, struct error *error)
       return error_set(error, ERROR_CORRUPT, "more than %d tables", TABLES_MAX);
     }
     /* Items of a snapshot come in the order of their hashes. */
-    if (!index_presize(&wanted->primary.index, wanted->expected_items)) {
-      table_free(wanted);
-      return no_memory(error);
-    }
+    index_expect_order(&wanted->primary.index, true);
     wanted->recovering = true;
     tables_insert(store, wanted);
     return true;

@@ -10,6 +10,7 @@ enum {
   PAGE_PRESIZED = 128,        /* most entries a page is laid out for beforehand */
   PAGE_LOAD = 224,            /* a page with so many entries splits: probes stay short */
   PAGE_SPARSE = 54,           /* two halves with so few entries together become one page */
+  DIRECTORY_ORDER_DEPTH = 26, /* ... while they come in order: enough for 5,000 million entries */
   DIRECTORY_FREE_DEPTH = 12,  /* a directory may have 2^12 places however few entries there are */
   WALK_PAGES = 64,            /* pages one index_walk looks at, so that it never pauses for long */
   HUGE_PAGE_BYTES = 2 << 20,
@@ -154,9 +155,8 @@ static bool directory_grow(struct index *index, uint32_t depth)
  */
 static uint32_t directory_depth_limit(const struct index *index)
 {
-  uint32_t limit = DIRECTORY_FREE_DEPTH;
-  if (index->count >> DIRECTORY_FREE_DEPTH > 0)
-    limit = 63 - (uint32_t)__builtin_clzll(index->count);
+  uint32_t limit = index->in_order ? DIRECTORY_ORDER_DEPTH : DIRECTORY_FREE_DEPTH;
+  if (index->count >> limit > 0) limit = 63 - (uint32_t)__builtin_clzll(index->count);
   return limit > index->depth ? limit : index->depth;
 }
 
@@ -186,6 +186,11 @@ void index_free(struct index *index)
   }
   directory_free(index->memory, index->directory, index->depth);
   *index = (struct index){0};
+}
+
+void index_expect_order(struct index *index, bool in_order)
+{
+  index->in_order = in_order;
 }
 
 bool index_presize(struct index *index, size_t count)

@@ -41,6 +41,7 @@ struct index {
   struct index_page **directory;
   uint32_t depth; /* the directory has 2^depth places */
   size_t count;   /* entries */
+  bool in_order;  /* entries come in ascending order of hashes: index_expect_order */
 };
 
 /* Makes an index with one page; false when there is no memory. */
@@ -48,9 +49,16 @@ bool index_init(struct index *index, struct memory *memory, struct heap *heap);
 void index_free(struct index *index);
 
 /*
- * Lays out the pages of a new, empty index for about `count` entries. Needed before entries come in
- * the order of their hashes (a snapshot's), which would otherwise crowd one page after the other
- * and be refused. False when there is no memory; the index is usable as it was.
+ * From now on (or no longer) entries may come in ascending order of their hashes, as a snapshot's
+ * do. Then the pages of the smallest hashes are full before the others have any, and the directory
+ * needs its last depth long before it has the entries for it; otherwise index_prepare takes that
+ * for hashes that somebody chose, and refuses.
+ */
+void index_expect_order(struct index *index, bool in_order);
+
+/*
+ * Lays out the pages of a new, empty index for about `count` entries, which spares splitting them
+ * one by one. False when there is no memory; the index is usable as it was.
  */
 bool index_presize(struct index *index, size_t count);
 

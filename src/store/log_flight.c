@@ -44,6 +44,7 @@ void log_roll_over(struct log *log)
   log->next = (struct log_segment){.file = -1};
   log->prepare_state = LOG_PREPARE_LEAVING;
   log->hurry = false;
+  log->segment_begin_ns = world_monotonic_ns(log->world);
   log->confirmed = true;
   log->flight_step = FLIGHT_BLOCK;
 }
@@ -122,6 +123,16 @@ static int write_frame(struct log *log)
                                             buffer_extent(buffer), log->flight_position);
 }
 
+/*
+ * Whether the segment fills so fast that zeroing the next one would take from the disk what the log
+ * needs: a sync of merely allocated ranges takes longer, but not twice the bandwidth.
+ */
+static bool is_busy(const struct log *log)
+{
+  int64_t spent_ms = (world_monotonic_ns(log->world) - log->segment_begin_ns) / 1000000;
+  return (int64_t)log->current.position > spent_ms * LOG_ZERO_BELOW_BYTES_PER_MS;
+}
+
 /* The frame is durable: its buffer is free, its records may be acknowledged. */
 static void land(struct log *log)
 {
@@ -132,7 +143,7 @@ static void land(struct log *log)
   atomic_store_explicit(&log->durable, buffer->first_sequence + records - 1, memory_order_release);
   log->flying = NULL;
   /* Early enough to be zeroed before it is needed, late enough to spare a small store the space. */
-  if (log->current.position > log->segment_bytes / 4) log_prepare_want(log, false);
+  if (log->current.position > log->segment_bytes / 4) log_prepare_want(log, is_busy(log));
   pthread_cond_broadcast(&log->progress);
   pthread_mutex_unlock(&log->lock);
   if (records > 0 && log->notify != NULL) log->notify(log->notify_context);

@@ -32,6 +32,7 @@
 enum {
   LOG_ZERO_BYTES = 1 << 20, /* written and synced at once by the preparer: bounds what a sync of the
                                log can queue behind */
+  LOG_ZERO_BELOW_BYTES_PER_MS = 32 << 10, /* a log that grows faster (32 MiB/s) is not zeroed */
   LOG_CONFIRM_IDLE_MS = 50,
   LOG_PREPARE_RETRY_MS = 200,
   LOG_RESERVE_WAIT_MS = 2000, /* longest wait of log_reserve for log thread or preparer */
@@ -112,7 +113,8 @@ struct log {
   struct log_segment current; /* file and cipher are the log thread's while a flight is on */
   bool confirmed;             /* the last frame, if any, is a confirming one */
   enum log_prepare_state prepare_state;
-  bool hurry; /* somebody waits for the next segment: do not zero it */
+  bool hurry;               /* the next segment is needed soon: do not zero it */
+  int64_t segment_begin_ns; /* monotonic time of the current one's first frame */
   struct error prepare_error;
   _Atomic uint64_t durable; /* written under the lock, read without */
 

@@ -150,6 +150,19 @@ static bool build_indexes(struct store *store, struct error *error)
   return true;
 }
 
+/*
+ * Tells when the wall clock cannot be right: the engine's time stands until it has caught up (E3).
+ */
+static void check_clock(const struct store *store)
+{
+  int64_t behind_ms = store->last_time_ms - world_clock_ms(store->world);
+  if (behind_ms > 1000)
+    store_report(store,
+                 "the wall clock is %lld s behind the newest record: set it right; until it has "
+                 "caught up nothing expires",
+                 (long long)(behind_ms / 1000));
+}
+
 static bool recover(struct store *store, struct error *error)
 {
   uint64_t sequence;
@@ -157,6 +170,7 @@ static bool recover(struct store *store, struct error *error)
   if (!checkpoint_load(store, &sequence, &needed, error) ||
       !replay(store, sequence, needed, error) || !build_indexes(store, error))
     return false;
+  check_clock(store);
   struct log_options options = store_log_options(store);
   store->log = log_open(store->world, &options, store->replayed_sequence + 1, error);
   return store->log != NULL && drop_half_restored(store, error) && checkpoint_survey(store, error);

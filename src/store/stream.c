@@ -7,6 +7,7 @@ struct stream {
   uint32_t table_id;
   enum table_stream view;
   uint64_t since; /* the table's stream_since: another one is another stream */
+  uint64_t read;  /* sequence of the newest record read from the log */
   uint64_t after; /* sequence of the newest transaction that was handed out whole */
   struct log_reader *reader;
   bool has_record;          /* `record` is being handed out, part by part */
@@ -33,6 +34,7 @@ struct stream *store_stream_open(struct store *store, const struct table *table,
   stream->view = table->stream;
   stream->since = table->stream_since;
   stream->after = after + 1 > table->stream_since ? after : table->stream_since - 1;
+  stream->read = stream->after;
   buffer_init(&stream->keys, store->memory);
   return stream;
 }
@@ -71,11 +73,13 @@ static int next_transaction(struct stream *stream, uint32_t *budget, struct erro
   int status = stream->has_record ? 1 : open_reader(stream, error);
   while (status == 1) {
     if (!stream->has_record) {
-      if (*budget == 0) return 0;
+      /* What is not durable is not for the stream: no look at a file that is being written. */
+      if (*budget == 0 || log_durable(stream->store->log) <= stream->read) return 0;
       (*budget)--;
       status = log_reader_next(stream->reader, &stream->record, error);
       if (status != 1) return status;
       stream->has_record = true;
+      stream->read = stream->record.sequence;
       stream->rest = stream->record.payload;
       stream->ordinal = 0;
     }

@@ -43,8 +43,12 @@ bool table_add_index(struct table *table, const struct table_index_definition *d
   arena_init(&index->arena, table->memory);
   keyspace_walk_init(&index->fill, table->memory, 0, UINT64_MAX);
   index->active = active;
+  /*
+   * A seed of its own: it is filled in the order of the table's hashes, which must not be its own.
+   */
+  uint64_t hash_seed = hash_bytes(definition->name, table->hash_seed);
   if (!copy_index_definition(&index->arena, definition, &index->definition) ||
-      !keyspace_init(&index->keyspace, table->memory, table->heap, table->hash_seed,
+      !keyspace_init(&index->keyspace, table->memory, table->heap, hash_seed,
                      index->definition.partition, index->definition.sort, &table->primary)) {
     table_index_free(index, table->memory);
     return false;
@@ -290,6 +294,7 @@ bool table_build_indexes(struct table *table)
       return false;
   }
   table->recovering = false;
+  index_expect_order(&table->primary.index, false);
   return true;
 }
 

@@ -37,7 +37,6 @@ struct table {
   int64_t created_ms;
   uint64_t stream_since; /* first sequence of the stream */
   uint64_t item_count;
-  uint64_t expected_items; /* a decoded one: item_count when it was encoded */
   struct bytes name;
   uint8_t ttl_name[ATTRIBUTE_KEY_NAME_MAX];
   size_t ttl_name_size; /* 0: no TTL */

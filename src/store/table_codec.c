@@ -3,7 +3,7 @@
 
 /*
  * A definition on disk is a MAP value, so that it can gain attributes without a new format:
- *   id, name, items, state, created, since, ttl, stream, protection, keys: [[name, type], ...]
+ *   id, name, state, created, since, ttl, stream, protection, keys: [[name, type], ...]
  *   indexes: [{name, keys, projection, include, active}, ...]
  */
 
@@ -63,7 +63,6 @@ bool table_encode(const struct table *table, struct buffer *buffer, struct value
   value_write_begin(&writer, VALUE_MAP);
   write_integer(&writer, BYTES("id"), table->id);
   write_text(&writer, BYTES("name"), table->name);
-  write_integer(&writer, BYTES("items"), (int64_t)table->item_count);
   write_integer(&writer, BYTES("state"), table->state);
   write_flag(&writer, BYTES("restoring"), table->restoring);
   write_integer(&writer, BYTES("created"), table->created_ms);
@@ -205,7 +204,6 @@ struct table *table_decode(const struct table_origin *origin, struct value encod
   }
   struct table_definition definition = {0};
   uint32_t id = (uint32_t)read_integer(&decoder, BYTES("id"), 1, UINT32_MAX);
-  int64_t items = read_integer(&decoder, BYTES("items"), 0, INT64_MAX);
   int64_t state = read_integer(&decoder, BYTES("state"), TABLE_CREATING, TABLE_ACTIVE);
   bool restoring = read_flag(&decoder, BYTES("restoring"));
   int64_t created_ms = read_integer(&decoder, BYTES("created"), 0, INT64_MAX);
@@ -226,7 +224,6 @@ struct table *table_decode(const struct table_origin *origin, struct value encod
     error_set(error, ERROR_NO_MEMORY, "no memory for table '%.*s'", BYTES_FORMAT(definition.name));
     return NULL;
   }
-  table->expected_items = (uint64_t)items;
   table->state = (enum table_state)state;
   table->restoring = restoring;
   table->created_ms = created_ms;

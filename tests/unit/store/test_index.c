@@ -206,6 +206,66 @@ static void test_refuses_crowded_range(void **state)
 }
 
 /* Twelve equal leading bits: several splits and several doublings in one prepare. */
+/* The smallest hashes of what will be four million entries need the depth of all of them. */
+static void test_takes_entries_in_order_of_hashes(void **state)
+{
+  (void)state;
+  static uint8_t entries[3000];
+  const uint64_t spacing = UINT64_MAX / 4000000;
+  struct fixture fixture;
+  fixture_open(&fixture);
+  uint64_t count = 0;
+  for (; count < 3000 && index_prepare(&fixture.index, count * spacing, 1); count++)
+    index_insert(&fixture.index, count * spacing, &entries[count]);
+  assert_int_equal(count, 224); /* not expected, it is taken for an attack */
+  index_expect_order(&fixture.index, true);
+  for (; count < 3000 && index_prepare(&fixture.index, count * spacing, 1); count++)
+    index_insert(&fixture.index, count * spacing, &entries[count]);
+  assert_int_equal(count, 3000);
+  assert_in_range(fixture.index.depth, 14, 16);
+  index_assert(&fixture.index);
+  for (uint64_t i = 0; i < count; i++)
+    assert_ptr_equal(index_find(&fixture.index, i * spacing)->entry, &entries[i]);
+  /* Afterwards strangers cannot deepen it. */
+  index_expect_order(&fixture.index, false);
+  uint32_t depth = fixture.index.depth;
+  uint64_t more = 0;
+  while (more < 1000 && index_prepare(&fixture.index, UINT64_MAX - more, 1)) {
+    index_insert(&fixture.index, UINT64_MAX - more, &entries[more]);
+    more++;
+  }
+  assert_int_equal(more, 224);
+  assert_int_equal(fixture.index.depth, depth);
+  fixture_close(&fixture);
+}
+
+static void test_presized_pages(void **state)
+{
+  (void)state;
+  static uint8_t entries[5000];
+  struct fixture fixture;
+  fixture_open(&fixture);
+  assert_true(index_presize(&fixture.index, 5000));
+  uint32_t depth = fixture.index.depth;
+  size_t in_use = fixture.heap.in_use;
+  for (uint64_t i = 0; i < 5000; i++) put(&fixture, mix(i), &entries[i]);
+  index_assert(&fixture.index);
+  assert_int_equal(fixture.index.depth, depth); /* nothing had to be split */
+  assert_int_equal(fixture.heap.in_use, in_use);
+  fixture_close(&fixture);
+  for (uint64_t nth = 1; nth < 1000; nth++) {
+    fixture_open(&fixture);
+    fixture.memory.fail_at = fixture.memory.calls + nth;
+    bool done = index_presize(&fixture.index, 5000);
+    fixture.memory.fail_at = 0;
+    put(&fixture, 1, &entries[1]);
+    index_assert(&fixture.index);
+    fixture_close(&fixture);
+    if (done) return;
+  }
+  fail();
+}
+
 static void test_splits_several_levels_at_once(void **state)
 {
   (void)state;
@@ -496,6 +556,8 @@ int main(void)
       cmocka_unit_test(test_extreme_hashes),
       cmocka_unit_test(test_refuses_more_equal_hashes_than_a_page_holds),
       cmocka_unit_test(test_refuses_crowded_range),
+      cmocka_unit_test(test_takes_entries_in_order_of_hashes),
+      cmocka_unit_test(test_presized_pages),
       cmocka_unit_test(test_splits_several_levels_at_once),
       cmocka_unit_test(test_large_directory),
       cmocka_unit_test(test_removed_pages_are_given_back),
