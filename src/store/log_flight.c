@@ -1,6 +1,7 @@
 #include "store/log_writer.h"
 
 #include "base/check.h"
+#include "base/thread.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -211,8 +212,10 @@ void *log_flight_thread(void *context)
 {
   struct log *log = context;
   struct error error;
-  while (wait_for_work(log))
+  while (wait_for_work(log)) {
     while (log->flight_step != FLIGHT_NONE)
       if (!log_flight_operate(log, &error)) stop_process(&error);
+    thread_leave_cpu(atomic_load_explicit(&log->engine_cpu, memory_order_relaxed));
+  }
   return NULL;
 }

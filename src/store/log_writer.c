@@ -1,6 +1,7 @@
 #include "store/log_writer.h"
 
 #include "base/check.h"
+#include "base/thread.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -166,6 +167,7 @@ uint64_t log_durable(const struct log *log)
 void log_flush(struct log *log)
 {
   if (log->fill == NULL) return;
+  if (log->threads) atomic_store_explicit(&log->engine_cpu, thread_cpu(), memory_order_relaxed);
   pthread_mutex_lock(&log->lock);
   end_filling(log);
   pthread_mutex_unlock(&log->lock);

@@ -117,6 +117,7 @@ struct log {
   int64_t segment_begin_ns; /* monotonic time of the current one's first frame */
   struct error prepare_error;
   _Atomic uint64_t durable; /* written under the lock, read without */
+  _Atomic int engine_cpu;   /* where the engine last flushed: not the log thread's place */
 
   /* Log thread, or whoever steps. */
   enum log_flight_step flight_step;

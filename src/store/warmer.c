@@ -1,6 +1,7 @@
 #include "store/warmer.h"
 
 #include "base/memory.h"
+#include "base/thread.h"
 
 static void *run(void *context)
 {
@@ -13,8 +14,10 @@ static void *run(void *context)
     }
     void *region = warmer->region;
     size_t size = warmer->size;
+    int owner_cpu = warmer->owner_cpu;
     warmer->region = NULL;
     pthread_mutex_unlock(&warmer->lock);
+    thread_leave_cpu(owner_cpu);
     memory_populate(region, size);
     pthread_mutex_lock(&warmer->lock);
   }
@@ -51,6 +54,7 @@ void warmer_warm(void *context, void *region, size_t size)
   pthread_mutex_lock(&warmer->lock);
   warmer->region = region;
   warmer->size = size;
+  warmer->owner_cpu = thread_cpu();
   pthread_cond_signal(&warmer->work);
   pthread_mutex_unlock(&warmer->lock);
 }

@@ -18,6 +18,7 @@ struct warmer {
   pthread_cond_t work;
   void *region; /* to be warmed, or NULL */
   size_t size;
+  int owner_cpu; /* where the request came from */
   bool stop;
   bool running;
 };
