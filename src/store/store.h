@@ -10,8 +10,9 @@
  *            -> store_flush: log thread writes and syncs a frame       (group commit)
  *            -> store_durable() >= result.sequence: now the reply may leave
  *
- * Threads: everything here is called by the engine thread, which owns all state. The log thread and
- * the file thread run inside log.c and snapshot.c and touch none of it.
+ * Threads: everything here is called by the engine thread, which owns all state. The log thread,
+ * the preparer of segments, the writer of a snapshot and the warmer of memory run beside it (log.h,
+ * snapshot.h, warmer.h) and touch none of it.
  *
  * Memory: a `struct value` handed out by a read points into the store and is valid until the next
  * write or store_tick; results built for the caller live in the caller's arena. Arguments are
