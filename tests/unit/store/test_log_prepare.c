@@ -12,6 +12,8 @@ static struct log *open_log(struct log_fixture *fixture)
   return log;
 }
 
+static const int64_t MINUTE_NS = 60 * (int64_t)1000000000;
+
 static int steps_until_idle(struct log_fixture *fixture, struct log *log)
 {
   bool idle = false;
@@ -28,6 +30,7 @@ static void test_begins_when_a_quarter_is_used(void **state)
   (void)state;
   struct log_fixture fixture;
   struct log *log = open_log(&fixture);
+  log->segment_begin_ns -= MINUTE_NS; /* a quiet log */
   assert_int_equal(steps_until_idle(&fixture, log), 0);
   assert_true(append_sized(log, SEGMENT / 4 - 5000, &fixture.error));
   assert_true(log_wait(log, 1, &fixture.error));
@@ -41,6 +44,23 @@ static void test_begins_when_a_quarter_is_used(void **state)
   assert_int_equal(fixture.world->operations->file_size(fixture.world, log->next.file), SEGMENT);
   assert_memory_not_equal(log->next.header.salt, log->current.header.salt, STORE_FILE_SALT_BYTES);
   assert_true(log->next.cipher.seed != log->current.cipher.seed);
+  assert_true(log_close(log, &fixture.error));
+  log_fixture_close(&fixture);
+}
+
+/* A log that fills its segment fast leaves the disk's bandwidth to itself. */
+static void test_a_busy_log_is_not_zeroed(void **state)
+{
+  (void)state;
+  struct log_fixture fixture;
+  struct log *log = open_log(&fixture);
+  log->segment_begin_ns += MINUTE_NS; /* faster than any */
+  assert_true(append_sized(log, SEGMENT / 4 + 1000, &fixture.error));
+  assert_true(log_wait(log, 1, &fixture.error));
+  assert_int_equal(log->prepare_state, LOG_PREPARE_WANTED);
+  assert_int_equal(steps_until_idle(&fixture, log), 3); /* open, allocate, sync */
+  assert_int_equal(log->prepare_state, LOG_PREPARE_READY);
+  assert_int_equal(log->zeroed, 0);
   assert_true(log_close(log, &fixture.error));
   log_fixture_close(&fixture);
 }
@@ -130,6 +150,7 @@ int main(void)
 {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_begins_when_a_quarter_is_used),
+      cmocka_unit_test(test_a_busy_log_is_not_zeroed),
       cmocka_unit_test(test_a_hurry_skips_zeroing),
       cmocka_unit_test(test_a_failure_starts_anew),
       cmocka_unit_test(test_a_leftover_is_replaced),
