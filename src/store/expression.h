@@ -89,6 +89,9 @@ bool expression_update(const struct expression *update, struct value item,
 /* The top-level attribute names an update (or projection) names: returns the count. */
 size_t expression_touched(const struct expression *expression, const struct bytes **names);
 
+/* Whether an update has only REMOVE and DELETE: on no item it makes none. */
+bool expression_only_removes(const struct expression *update);
+
 /* Whether any path of the expression starts at this attribute. */
 bool expression_mentions(const struct expression *expression, struct bytes attribute);
 

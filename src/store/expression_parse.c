@@ -327,6 +327,15 @@ size_t expression_touched(const struct expression *expression, const struct byte
   return expression->touched_count;
 }
 
+bool expression_only_removes(const struct expression *update)
+{
+  for (uint32_t i = 0; i < update->target_count; i++) {
+    if (update->targets[i].verb != TARGET_REMOVE && update->targets[i].verb != TARGET_DELETE)
+      return false;
+  }
+  return true;
+}
+
 bool expression_mentions(const struct expression *expression, struct bytes attribute)
 {
   for (uint32_t i = 0; i < expression->mentioned_count; i++) {

@@ -113,8 +113,11 @@ static bool evaluate(const struct store_action *action, struct arena *arena,
     if (!holds) return set_condition_failed(action, old, arena, evaluation, error);
   }
   if (action->kind == ACTION_CHECK) return true;
-  evaluation->changes = action->kind != ACTION_DELETE || item->old_item != NULL;
-  return action->kind == ACTION_DELETE || new_image(action, arena, item, error);
+  bool removes = action->kind == ACTION_DELETE ||
+                 (action->update != NULL && expression_only_removes(action->update));
+  evaluation->changes = !removes || item->old_item != NULL;
+  if (!evaluation->changes || action->kind == ACTION_DELETE) return true;
+  return new_image(action, arena, item, error);
 }
 
 /* ---- one action ---- */

@@ -162,6 +162,10 @@ static void predict_change(struct store_run *run, struct prediction *prediction,
     action->update = run->updates[update];
     action->values = make_values(run, &random);
     prediction->after = updated(&prediction->before, update, &random);
+    /* What only removes makes no item. */
+    if (prediction->before.present || (update != UPDATE_LEAVE && update != UPDATE_REMOVE)) return;
+    prediction->changes = false;
+    prediction->after = prediction->before;
     return;
   }
   action->kind = chance < 9 ? ACTION_DELETE : ACTION_CHECK;

@@ -140,7 +140,7 @@ static bool update(const struct naive_action *action, struct naive_outcome *outc
   case 1:
     outcome->touched = 1 << NAIVE_V;
     return values[NAIVE_V]++ != NAIVE_NONE;
-  case 2:
+  case NAIVE_UPDATE_REMOVES:
     outcome->touched = 1 << NAIVE_Q;
     values[NAIVE_Q] = NAIVE_NONE;
     return true;
@@ -174,6 +174,8 @@ struct naive_outcome naive_evaluate(const struct naive_action *action)
   if (action->kind != ACTION_UPDATE) return outcome;
   if (old != NULL) outcome.new_item = *old;
   if (!update(action, &outcome)) outcome.status = STORE_VALIDATION;
+  /* What only removes makes no item. */
+  if (old == NULL && action->update == NAIVE_UPDATE_REMOVES) outcome.new_present = false;
   return outcome;
 }
 

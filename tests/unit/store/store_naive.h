@@ -62,7 +62,11 @@ void naive_remove(struct naive_table *table, const struct naive_item *key);
 /* Conditions and updates by number; :q and :v are operands, :one is 1. */
 extern const char *const naive_conditions[];
 extern const char *const naive_updates[];
-enum { NAIVE_CONDITIONS = 6, NAIVE_UPDATES = 5 };
+enum {
+  NAIVE_CONDITIONS = 6,
+  NAIVE_UPDATE_REMOVES = 2, /* of naive_updates */
+  NAIVE_UPDATES = 5
+};
 
 struct naive_action {
   enum store_action_kind kind;

@@ -125,7 +125,7 @@ static void check_returned(struct run *run, const struct naive_action *action,
 {
   bool old = returns == RETURN_ALL_OLD || returns == RETURN_UPDATED_OLD;
   bool all = returns == RETURN_ALL_OLD || returns == RETURN_ALL_NEW;
-  bool present = returns != RETURN_NONE && (!old || outcome->old_present);
+  bool present = returns != RETURN_NONE && (old ? outcome->old_present : outcome->new_present);
   expect(run, item, action->table,
          !present ? NULL
          : old    ? &outcome->old_item

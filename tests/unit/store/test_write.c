@@ -507,6 +507,35 @@ static void test_batch_write_in_part(void **state)
   assert_true(in_part);
 }
 
+/* An update that only removes makes no item; one that does nothing makes its key. */
+static void test_removing_from_nothing(void **state)
+{
+  struct store_fixture *fixture = *state;
+  struct table *table = store_fixture_table(fixture, "seats id:S | stream NEW_AND_OLD");
+  const char *const updates[] = {"REMOVE gone", "DELETE gone :s", "REMOVE a DELETE b :s"};
+  for (size_t i = 0; i < 3; i++) {
+    struct store_write_result result;
+    uint64_t before = store_appended(fixture->store);
+    const struct store_fixture_action update = {
+        .kind = ACTION_UPDATE,
+        .table = table,
+        .item = "{'id':{'S':'a'}}",
+        .update = updates[i],
+        .values = i == 0 ? NULL : "{':s':{'SS':['x']}}",
+    };
+    store_fixture_expect(fixture, store_fixture_write(fixture, &update, RETURN_ALL_NEW, &result),
+                         STORE_OK, NULL);
+    store_fixture_expect_item(fixture, result.item, NULL);
+    assert_int_equal(store_appended(fixture->store), before);
+    store_fixture_expect_stored(fixture, table, "{'id':{'S':'a'}}", NULL);
+  }
+  const struct store_fixture_action nothing = {
+      .kind = ACTION_UPDATE, .table = table, .item = "{'id':{'S':'a'}}"};
+  store_fixture_expect(fixture, store_fixture_write(fixture, &nothing, RETURN_NONE, NULL), STORE_OK,
+                       NULL);
+  store_fixture_expect_stored(fixture, table, "{'id':{'S':'a'}}", "{'id':{'S':'a'}}");
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -514,6 +543,7 @@ int main(void)
   cmocka_unit_test_setup_teardown(name, store_fixture_setup, store_fixture_teardown)
       TEST(test_put),
       TEST(test_delete),
+      TEST(test_removing_from_nothing),
       TEST(test_update_returns),
       TEST(test_update_of_nothing),
       TEST(test_condition),
