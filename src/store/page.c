@@ -7,12 +7,8 @@ enum store_status page_keyspace(const struct store_query *query, const struct ke
                                 struct error *error)
 {
   const struct table *table = query->table;
-  if (table->state != TABLE_ACTIVE) {
-    error_set(error, ERROR_NOT_FOUND,
-              "Requested resource not found: Table: %.*s is still being created",
-              BYTES_FORMAT(table->name));
-    return STORE_NOT_FOUND;
-  }
+  enum store_status status = table_check_active(table, error);
+  if (status != STORE_OK) return status;
   *keyspace = &table->primary;
   if (query->index.size == 0) return STORE_OK;
   int position = table_find_index(table, query->index);

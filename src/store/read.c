@@ -32,11 +32,7 @@ static enum store_status check_get(const struct store_get *get, struct error *er
 {
   struct item_key key;
   if (!table_check_key(get->table, get->key, &key, error)) return STORE_VALIDATION;
-  if (get->table->state == TABLE_ACTIVE) return STORE_OK;
-  error_set(error, ERROR_NOT_FOUND,
-            "Requested resource not found: Table: %.*s is still being created",
-            BYTES_FORMAT(get->table->name));
-  return STORE_NOT_FOUND;
+  return table_check_active(get->table, error);
 }
 
 static struct value find_item(const struct store_get *get)

@@ -95,6 +95,9 @@ static inline struct bytes table_ttl(const struct table *table)
   return bytes_of(table->ttl_name, table->ttl_name_size);
 }
 
+/* STORE_NOT_FOUND while a table is still being created: nobody reads or writes it. */
+enum store_status table_check_active(const struct table *table, struct error *error);
+
 /* ---- items ---- */
 
 /* Where in a map the key values are; sort is VALUE_NONE in a table that has none. */

@@ -153,6 +153,15 @@ bool table_check_definition(const struct table_definition *definition, struct er
   return table_check_ttl(definition->ttl_attribute, error);
 }
 
+enum store_status table_check_active(const struct table *table, struct error *error)
+{
+  if (table->state == TABLE_ACTIVE) return STORE_OK;
+  error_set(error, ERROR_NOT_FOUND,
+            "Requested resource not found: Table: %.*s is still being created",
+            BYTES_FORMAT(table->name));
+  return STORE_NOT_FOUND;
+}
+
 /* ---- items ---- */
 
 #define INVALID_VALUES   "One or more parameter values were invalid: "

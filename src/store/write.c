@@ -145,22 +145,13 @@ static enum store_status error_status(const struct error *error)
   return error->code == ERROR_NO_MEMORY ? STORE_UNAVAILABLE : STORE_VALIDATION;
 }
 
-static enum store_status check_ready(const struct table *table, struct error *error)
-{
-  if (table->state == TABLE_ACTIVE) return STORE_OK;
-  error_set(error, ERROR_NOT_FOUND,
-            "Requested resource not found: Table: %.*s is still being created",
-            BYTES_FORMAT(table->name));
-  return STORE_NOT_FOUND;
-}
-
 enum store_status store_write(struct store *store, const struct store_action *action,
                               enum store_return returns, struct arena *arena,
                               struct store_write_result *result, struct error *error)
 {
   CHECK(action->kind == ACTION_UPDATE || returns == RETURN_NONE || returns == RETURN_ALL_OLD);
   *result = (struct store_write_result){.sequence = log_appended(store->log)};
-  enum store_status status = check_ready(action->table, error);
+  enum store_status status = table_check_active(action->table, error);
   if (status != STORE_OK) return status;
   struct evaluation evaluation = {0};
   if (!check_action(action, error) || !locate(action, &evaluation, error) ||
@@ -192,7 +183,7 @@ enum store_status store_batch_write(struct store *store, const struct store_acti
   }
   for (size_t i = 0; i < count; i++) {
     CHECK(actions[i].kind == ACTION_PUT || actions[i].kind == ACTION_DELETE);
-    enum store_status status = check_ready(actions[i].table, error);
+    enum store_status status = table_check_active(actions[i].table, error);
     if (status != STORE_OK) return status;
     struct item_key key;
     if (!check_action_key(&actions[i], &key, error)) return error_status(error);
@@ -240,7 +231,7 @@ static enum store_status check_transaction(const struct store_action *actions, s
     if (!check_action(&actions[i], error)) return STORE_VALIDATION;
   }
   for (size_t i = 0; i < count; i++) {
-    enum store_status status = check_ready(actions[i].table, error);
+    enum store_status status = table_check_active(actions[i].table, error);
     if (status != STORE_OK) return status;
   }
   return STORE_OK;
