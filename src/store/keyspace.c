@@ -279,6 +279,37 @@ int keyspace_compare(const struct keyspace *keyspace, struct value map, const st
   return order != 0 ? order : compare_key(map, primary->sort, value_at(item, item->sort));
 }
 
+/* A place between entries; `forward` tells on which side of an equal one. */
+struct past {
+  const struct keyspace *keyspace;
+  struct value place;
+  bool forward;
+};
+
+static int past_tie(const struct tree_probe *probe, const void *entry)
+{
+  const struct past *past = probe->context;
+  int order = keyspace_compare(past->keyspace, past->place, entry);
+  if (order != 0) return order;
+  return past->forward ? 1 : -1;
+}
+
+struct tree_cursor keyspace_seek_past(const struct keyspace *keyspace, const struct tree *tree,
+                                      struct value place, bool forward)
+{
+  struct past past = {keyspace, place, forward};
+  struct bytes name = keyspace->sort.name;
+  if (name.size == 0) name = keyspace->primary->partition.name; /* tree_value */
+  uint8_t scratch[TREE_KEY_SCRATCH_BYTES];
+  struct tree_probe probe = {
+      .key = keyspace_sort_bytes(value_attribute(place, name), scratch),
+      .tie = past_tie,
+      .context = &past,
+  };
+  return forward ? tree_seek(tree, &keyspace->order, &probe)
+                 : tree_seek_before(tree, &keyspace->order, &probe);
+}
+
 /* Takes entries off the end of a collection; true when it is empty and freed. */
 static bool drain_collection(struct keyspace *keyspace, struct collection *collection,
                              keyspace_release *release, void *context, size_t *budget)

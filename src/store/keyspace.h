@@ -132,6 +132,13 @@ struct value keyspace_entry_partition(const struct keyspace *keyspace, const voi
 int keyspace_compare(const struct keyspace *keyspace, struct value map, const struct item *item);
 
 /*
+ * Where to go on reading a partition from a place (a map with the key attributes): the first entry
+ * behind it, or, backward, the last one before it. The place itself need not be there any more.
+ */
+struct tree_cursor keyspace_seek_past(const struct keyspace *keyspace, const struct tree *tree,
+                                      struct value place, bool forward);
+
+/*
  * A walk over a whole keyspace in slices, in the order (hash, partition key, sort key, primary
  * key), while it changes: an item that is there all the time is met exactly once, also when
  * replaced.

@@ -90,30 +90,6 @@ static int compare_groups(const void *left, const void *right)
                        bytes_of(b->partition.data, b->partition.size));
 }
 
-static int walk_tie(const struct tree_probe *probe, const void *entry)
-{
-  const void *const *pair = probe->context;
-  int order = keyspace_compare(pair[0], walk_place(pair[1]), entry);
-  return order == 0 ? 1 : order;
-}
-
-/* The first entry of a collection after the walk's place. */
-static struct tree_cursor seek_place(const struct keyspace_walk *walk,
-                                     const struct keyspace *keyspace, const struct tree *tree)
-{
-  const void *pair[] = {keyspace, walk};
-  struct value place = walk_place(walk);
-  struct bytes name = keyspace->sort.name;
-  if (name.size == 0) name = keyspace->primary->partition.name;
-  uint8_t scratch[TREE_KEY_SCRATCH_BYTES];
-  struct tree_probe probe = {
-      .key = keyspace_sort_bytes(value_attribute(place, name), scratch),
-      .tie = walk_tie,
-      .context = pair,
-  };
-  return tree_seek(tree, &keyspace->order, &probe);
-}
-
 /* Emits one partition; `resume` when the walk's place is inside it. False when items[] is full. */
 static bool emit_group(const struct keyspace_walk *walk, const struct keyspace *keyspace,
                        const struct group *group, bool resume, struct item **items, size_t capacity,
@@ -127,7 +103,8 @@ static bool emit_group(const struct keyspace_walk *walk, const struct keyspace *
     return true;
   }
   const struct tree *tree = content.tree;
-  struct tree_cursor cursor = resume ? seek_place(walk, keyspace, tree) : tree_first(tree);
+  struct tree_cursor cursor = resume ? keyspace_seek_past(keyspace, tree, walk_place(walk), true)
+                                     : tree_first(tree);
   for (; tree_entry(cursor) != NULL; cursor = tree_next(cursor)) {
     if (*count == capacity) return false;
     items[(*count)++] = tree_entry(cursor);

@@ -56,43 +56,6 @@ static int interval_compare_item(const struct interval *interval, const struct i
 
 /* ---- where to start in a tree ---- */
 
-/* Position of the exclusive start key; the probe falls behind it in the direction of reading. */
-struct start {
-  const struct keyspace *keyspace;
-  struct value key;
-  bool forward;
-};
-
-static int start_tie(const struct tree_probe *probe, const void *entry)
-{
-  const struct start *start = probe->context;
-  int order = keyspace_compare(start->keyspace, start->key, entry);
-  if (order != 0) return order;
-  return start->forward ? 1 : -1;
-}
-
-static struct tree_cursor seek(const struct tree *tree, const struct keyspace *keyspace,
-                               const struct tree_probe *probe, bool forward)
-{
-  return forward ? tree_seek(tree, &keyspace->order, probe)
-                 : tree_seek_before(tree, &keyspace->order, probe);
-}
-
-static struct tree_cursor seek_start_key(const struct tree *tree, const struct keyspace *keyspace,
-                                         struct value start_key, bool forward)
-{
-  struct start start = {keyspace, start_key, forward};
-  struct bytes name = keyspace->sort.name;
-  if (name.size == 0) name = keyspace->primary->partition.name;
-  uint8_t scratch[TREE_KEY_SCRATCH_BYTES];
-  struct tree_probe probe = {
-      .key = keyspace_sort_bytes(value_attribute(start_key, name), scratch),
-      .tie = start_tie,
-      .context = &start,
-  };
-  return seek(tree, keyspace, &probe, forward);
-}
-
 /* The first key after all that begin with a prefix: false when there is none (all bytes 255). */
 static bool prefix_end(struct bytes prefix, uint8_t end[SORT_KEY_MAX], size_t *size)
 {
@@ -159,7 +122,7 @@ static bool read_tree(const struct store_query *query, const struct tree *tree,
 {
   struct tree_cursor cursor;
   if (value_present(query->start_key))
-    cursor = seek_start_key(tree, interval->keyspace, query->start_key, !query->backward);
+    cursor = keyspace_seek_past(interval->keyspace, tree, query->start_key, !query->backward);
   else
     cursor = query->backward ? seek_last(tree, interval) : seek_first(tree, interval);
   for (; tree_entry(cursor) != NULL;
