@@ -6,8 +6,10 @@ set -eu
 packages="
   gcc make git pkg-config
   clang clang-14 clang-format clang-tidy libclang-rt-14-dev
-  libssl-dev libxxhash-dev libzstd-dev libcmocka-dev librocksdb-dev
-  python3 python3-pytest
+  libssl-dev libnghttp2-dev libcurl4-openssl-dev zlib1g-dev libxxhash-dev libzstd-dev
+  libcmocka-dev librocksdb-dev
+  python3 python3-pytest python3-requests python3-yaml
+  curl nghttp2-client wrk nginx-light
 "
 
 # One query for all; a package that dpkg never heard of is an error of its, and missing.
