@@ -94,6 +94,23 @@ static void test_text_is_read_back(void **state)
   }
 }
 
+/* Every byte in every place, against the C library. */
+static void test_ipv4_text_is_that_of_the_library(void **state)
+{
+  (void)state;
+  for (unsigned int byte = 0; byte < 256; byte++) {
+    for (size_t at = 0; at < 4; at++) {
+      struct address address;
+      char text[WORLD_HOST_BYTES], expected[WORLD_HOST_BYTES];
+      assert_true(address_parse(BYTES("9.99.100.255"), &address));
+      address.bytes[12 + at] = (uint8_t)byte;
+      address_format(&address, text);
+      assert_non_null(inet_ntop(AF_INET, address.bytes + 12, expected, sizeof(expected)));
+      assert_string_equal(text, expected);
+    }
+  }
+}
+
 static void test_prefix_keeps_its_bits(void **state)
 {
   (void)state;
@@ -119,6 +136,7 @@ int main(void)
       cmocka_unit_test(test_gives_the_canonical_text),
       cmocka_unit_test(test_refuses_what_is_no_address),
       cmocka_unit_test(test_text_is_read_back),
+      cmocka_unit_test(test_ipv4_text_is_that_of_the_library),
       cmocka_unit_test(test_prefix_keeps_its_bits),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
