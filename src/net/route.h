@@ -6,11 +6,14 @@
  * From it come dispatch, 404, 405 with Allow, the limit of bodies, the labels of metrics, and the
  * list that docs/openapi.yaml is checked against (`tacos routes`).
  *
- * A segment of a pattern is literal or one {parameter}; a literal wins over a parameter beside it. A
- * last segment {rest...} takes the whole rest of the path, slashes too. HEAD is answered by the
- * route of GET, unless there is one. Paths are compared as sent, byte for byte: nothing is decoded,
- * no dots are resolved, no slash is added or taken away. A parameter is 1 to ROUTE_PARAMETER_BYTES
- * bytes of A-Z a-z 0-9 - . _ ~ : (what our ids are made of); anything else is not found.
+ * A segment of a pattern is literal or one {parameter}; a last segment {rest...} takes the whole
+ * rest of the path, slashes too. Where several patterns of a method fit, the first segment in which
+ * they differ decides: a literal wins over a parameter, and that over a rest. HEAD is answered by
+ * the route of GET, unless the same pattern has one of its own.
+ *
+ * Paths are compared as sent, byte for byte: nothing is decoded, no dots are resolved, no slash is
+ * added or taken away. A parameter is 1 to ROUTE_PARAMETER_BYTES bytes of A-Z a-z 0-9 - . _ ~ :
+ * (what our ids are made of), in a rest '/' besides; anything else is not found.
  *
  * Memory: the index is built once from the caller's table, which outlives it; matching allocates
  * nothing. Built by one thread, then read by any.
@@ -25,6 +28,7 @@ enum {
   ROUTE_PARAMETERS_MAX = 4,
   ROUTE_PARAMETER_BYTES = 128,
   ROUTE_SEGMENTS_MAX = 12,
+  ROUTE_PATTERN_BYTES = 256,
   ROUTES_MAX = 256,
 };
 
@@ -53,8 +57,8 @@ struct route {
 struct route_index;
 
 /*
- * NULL with *error: ERROR_INVALID naming the pattern that is malformed, or two rows that answer the
- * same method at the same path.
+ * NULL with *error: ERROR_INVALID naming the pattern that is malformed, or the two of rows that
+ * answer the same method at the same paths; ERROR_LIMIT beyond ROUTES_MAX; ERROR_NO_MEMORY.
  */
 struct route_index *route_index_new(const struct route *routes, size_t count, struct memory *memory,
                                     struct error *error);
@@ -64,7 +68,7 @@ struct route_match {
   const struct route *route;                     /* NULL: see allowed */
   struct bytes parameters[ROUTE_PARAMETERS_MAX]; /* in order of the pattern; slices of the path */
   uint32_t parameter_count;
-  uint32_t allowed; /* HTTP_BITs of the path's methods; 0: there is no such path */
+  uint32_t allowed; /* HTTP_BITs in rows that fit the path; 0: there is no such path */
 };
 
 /* Finds the route. HTTP_OTHER matches none. */
