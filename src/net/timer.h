@@ -6,12 +6,14 @@
  *                                     |
  *                                   timer <-> timer <-> ...        doubly linked, any order
  *
- * A timer whose deadline moves later is not touched: its slot comes around, finds it is not due, and
+ * A timer whose deadline moves later is not touched: its slot comes around, finds it not due, and
  * files it anew (timer_push_back is one store). So a connection may move its deadline at every
  * request for nothing.
  *
- * A timer fires at most TIMER_STEP_MS late, never early. The struct belongs to the caller and must
- * stay where it is while set. One thread.
+ * A run fires all that is due, nothing early. The wait for it is to the end of a slot, so that a
+ * timer fires less than TIMER_STEP_MS late, with all others of its slot.
+ *
+ * The struct belongs to the caller and must stay where it is while set. One thread.
  */
 #ifndef TACOS_NET_TIMER_H
 #define TACOS_NET_TIMER_H
@@ -36,10 +38,11 @@ struct timer {
 };
 
 struct timers {
-  struct timer slots[TIMER_SLOTS]; /* heads of rings */
-  int64_t now_ms;                  /* all slots up to here were looked at */
-  int64_t next_ms;                 /* no timer is due before this; INT64_MAX: none is set */
-  size_t count;                    /* of timers set */
+  struct timer slots[TIMER_SLOTS];   /* heads of rings */
+  uint64_t filled[TIMER_SLOTS / 64]; /* a bit for each slot that has a timer */
+  int64_t now_ms;                    /* all slots up to here were looked at */
+  int64_t next_ms;                   /* no timer is due before this; INT64_MAX: none is set */
+  size_t count;                      /* of timers set */
   timer_fire *fire;
   void *context;
 };
