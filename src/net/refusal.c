@@ -42,6 +42,10 @@ static const struct refusal_row ROWS[REFUSAL_COUNT] = {
                                   "the only transfer coding known here is 'chunked'", true},
     [REFUSAL_EXPECTATION] = {"expectation", 417, "EXPECTATION_FAILED",
                              "the only expectation known here is '100-continue'", true},
+    [REFUSAL_FIELD_TWICE] = {"field_twice", BAD,
+                             "send Authorization and Idempotency-Key once: it is not clear which "
+                             "one counts",
+                             true},
     [REFUSAL_REQUEST_LINE_LONG] = {"request_line_long", 414, "URI_TOO_LONG",
                                    "the request line is longer than 8,192 bytes", true},
     [REFUSAL_HEAD_LARGE] = {"head_large", 431, "HEADERS_TOO_LARGE",
