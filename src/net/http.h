@@ -82,11 +82,11 @@ struct http_head {
   enum http_method method;
   struct bytes method_name;
   struct bytes path;      /* begins with '/', as sent; "*" of OPTIONS */
-  struct bytes query;     /* behind the '?', which may be absent */
+  struct bytes query;     /* behind the '?'; data NULL: there was none */
   struct bytes authority; /* Host, or that of an absolute target: they are the same */
   uint8_t minor_version;  /* of HTTP/1.x; 1 for HTTP/2 */
   bool keep_alive;        /* RFC 9112 9.3 */
-  bool expect_continue;
+  bool expect_continue;   /* a body is announced, and held back until it is asked for */
   enum http_framing framing;
   uint64_t content_length; /* with HTTP_BODY_LENGTH */
   uint32_t header_count;
@@ -104,7 +104,18 @@ enum http_parse { HTTP_PARSE_MORE, HTTP_PARSE_DONE, HTTP_PARSE_REFUSED };
  * MORE: nothing is wrong so far and it is not whole. REFUSED: *refusal says why; a head that grows
  * beyond NET_REQUEST_LINE_BYTES or NET_HEAD_BYTES is refused without waiting for its end.
  *
- * Empty lines before the request line are skipped (RFC 9112 2.2), at most two bytes of them.
+ * One empty line before the request line is skipped (RFC 9112 2.2).
+ *
+ * Lines are looked at when they are whole, in order; what is wrong with a line is refused then, so
+ * the first bad line decides. Limits belong to that order: a request line whose LF is not among its
+ * first NET_REQUEST_LINE_BYTES + 2 bytes is too long whatever else it is, the line behind
+ * NET_HEADERS_MAX fields is one too many, and what lies behind NET_HEAD_BYTES is never looked at.
+ * Only the first byte of a request line is judged at once: a TLS hello gets its answer.
+ * What concerns the head as a whole is judged behind its empty line, in this order: Host, fields
+ * that stand twice, length and coding of the body, Expect.
+ *
+ * The outcome is a function of input alone; *scanned saves work. Once it is not MORE, it is the
+ * same for every longer input.
  */
 enum http_parse http_head_parse(struct bytes input, size_t *scanned, struct http_head *head,
                                 size_t *head_size, enum refusal *refusal);
@@ -117,8 +128,32 @@ void http_head_move(struct http_head *head, const uint8_t *from, const uint8_t *
  */
 struct bytes http_head_find(const struct http_head *head, struct bytes lower_name);
 
-/* Whether a comma-separated list has this token, in any case (RFC 9110 5.6.1). */
+/*
+ * Whether a comma-separated list has this token, in any case (RFC 9110 5.6.1). An element with
+ * parameters is not that token; quoted strings are not known here.
+ */
 bool http_list_has(struct bytes list, struct bytes lower_token);
+
+/* A request target (RFC 9112 3.2). */
+struct http_target {
+  struct bytes path;      /* "/" when an absolute target has none */
+  struct bytes query;     /* behind the '?'; data NULL: there was none */
+  struct bytes authority; /* of an absolute target; data NULL: it was another form */
+};
+
+/*
+ * Reads a path with its query, an absolute http or https target, or the "*" of OPTIONS; false for
+ * anything else. Bytes are visible ASCII without '"', '<', '>', '\' and '#'; a '%' begins an
+ * escape of two hex digits, which is not that of a zero byte. The slices point into `text`.
+ */
+bool http_target_read(struct bytes text, enum http_method method, struct http_target *target);
+
+/*
+ * Whether this is a host as Host or :authority names it: letters, digits and "-._~", or an IPv6
+ * address in brackets; then maybe ':' and a port. What RFC 3986 3.2.2 allows beyond that (escapes,
+ * "!$&'()*+,;=", an empty name, an empty port) is read differently by different readers.
+ */
+bool http_host_is_valid(struct bytes host);
 
 /*
  * Copies the value of a query parameter, percent-decoded and '+' as a space, to `to`. False when it
@@ -136,18 +171,21 @@ enum http_chunk_state {
   HTTP_CHUNK_DATA,
   HTTP_CHUNK_DATA_CR,
   HTTP_CHUNK_DATA_LF,
-  HTTP_CHUNK_TRAILER, /* at the start of a trailer line, or in it */
+  HTTP_CHUNK_TRAILER, /* at the start of a trailer line */
+  HTTP_CHUNK_TRAILER_NAME,
+  HTTP_CHUNK_TRAILER_VALUE,
   HTTP_CHUNK_TRAILER_LF,
+  HTTP_CHUNK_END_LF, /* of the empty line */
   HTTP_CHUNK_DONE,
 };
 
+/* All zero at the start of a body. */
 struct http_chunks {
   enum http_chunk_state state;
   uint32_t left;       /* bytes of the chunk still to come, or its size so far */
   uint16_t line_bytes; /* of the size line so far */
   uint16_t trailer_bytes;
   uint8_t digits;
-  bool in_line; /* of a trailer field, which is not empty */
 };
 
 /*
