@@ -86,18 +86,31 @@ static int set_option(int handle, int level, int option)
   return setsockopt(handle, level, option, &on, sizeof(on));
 }
 
-static int linux_listen(struct world *world, const struct world_address *address, int backlog)
+static int listen_at(const struct world_address *address, int backlog, bool shared)
 {
-  (void)world;
   union socket_address where;
   socklen_t size = socket_address_of(address, &where);
   if (size == 0) return -EINVAL;
   int handle = make_socket(where.any.sa_family);
   if (handle == -1) return -errno;
-  if (set_option(handle, SOL_SOCKET, SO_REUSEADDR) == -1 || bind(handle, &where.any, size) == -1 ||
+  if ((shared && set_option(handle, SOL_SOCKET, SO_REUSEPORT) == -1) ||
+      set_option(handle, SOL_SOCKET, SO_REUSEADDR) == -1 || bind(handle, &where.any, size) == -1 ||
       listen(handle, backlog) == -1)
     return close_failed(handle);
   return handle;
+}
+
+static int linux_listen(struct world *world, const struct world_address *address, int backlog)
+{
+  (void)world;
+  return listen_at(address, backlog, false);
+}
+
+static int linux_listen_shared(struct world *world, const struct world_address *address,
+                               int backlog)
+{
+  (void)world;
+  return listen_at(address, backlog, true);
 }
 
 static int linux_accept(struct world *world, int listener, struct world_address *peer)
@@ -237,7 +250,9 @@ static void linux_wake(struct world *world)
 }
 
 static const struct world_net_operations linux_net_operations = {
+    .short_read_drains = true,
     .listen = linux_listen,
+    .listen_shared = linux_listen_shared,
     .accept = linux_accept,
     .connect = linux_connect,
     .local = linux_local,

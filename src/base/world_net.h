@@ -40,8 +40,19 @@ struct world_event {
 };
 
 struct world_net_operations {
+  /*
+   * Whether a read of less than was asked for has found all there was, so that the next bytes or
+   * the end are told by READ: the reader may save the call that would give -EAGAIN (epoll(7), Q9).
+   */
+  bool short_read_drains;
+
   /* A listening handle. Port 0 takes a free one, which `local` tells. -EADDRINUSE, -EINVAL. */
   int (*listen)(struct world *world, const struct world_address *address, int backlog);
+  /*
+   * The same for an address that several handles share: each new connection goes to one of them.
+   * All of them must be made by this call. NULL: this world cannot.
+   */
+  int (*listen_shared)(struct world *world, const struct world_address *address, int backlog);
   /* The next connection's handle, or -EAGAIN. *peer (may be NULL) is who connected. */
   int (*accept)(struct world *world, int listener, struct world_address *peer);
   /*

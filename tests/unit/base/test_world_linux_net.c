@@ -252,6 +252,23 @@ static void test_addresses(void **state)
   net->close(world, listener);
 }
 
+static void test_shared_addresses(void **state)
+{
+  struct fixture *fixture = *state;
+  const struct world_net_operations *net = fixture->net;
+  struct world *world = fixture->world;
+  assert_int_equal(net->listen_shared(world, &fixture->address, 1), -EADDRINUSE);
+  struct world_address address = {.host = "127.0.0.1", .port = 0};
+  int first = net->listen_shared(world, &address, 1);
+  assert_true(first >= 0);
+  assert_int_equal(net->local(world, first, &address), 0);
+  int second = net->listen_shared(world, &address, 1);
+  assert_true(second >= 0);
+  assert_int_equal(net->listen(world, &address, 1), -EADDRINUSE);
+  net->close(world, first);
+  net->close(world, second);
+}
+
 static void *wake_from_another_thread(void *context)
 {
   struct fixture *fixture = context;
@@ -287,6 +304,7 @@ int main(void)
       WITH_FIXTURE(test_half_close),
       WITH_FIXTURE(test_refused_and_reset),
       WITH_FIXTURE(test_addresses),
+      WITH_FIXTURE(test_shared_addresses),
       WITH_FIXTURE(test_wake_ends_a_wait),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
