@@ -7,7 +7,7 @@ SECONDS ?= 60
 BENCH   ?=
 
 # Unit tests that start threads; they run once more under ThreadSanitizer.
-TSAN_TESTS := store/test_log_threads store/test_store_threads store/test_warmer \
+TSAN_TESTS := ops/test_metrics store/test_log_threads store/test_store_threads store/test_warmer \
               net/test_tls_threads
 
 # $(call matching,text,words): the words that contain the text; all when it is empty.
@@ -19,9 +19,9 @@ SIM_PROGRAMS    := $(patsubst %.c,build/sim/%,$(filter tests/sim/sim_%,$(SIM)))
 REPLAY_PROGRAMS := $(FUZZ:%.c=build/asan/%)
 FUZZ_PROGRAMS   := $(FUZZ:%.c=build/fuzz/%)
 BENCH_PROGRAMS  := $(BENCHES:%.c=build/release/%)
-# What tests/cli runs besides build/tacos.
-CLI_PROGRAMS    := $(patsubst %.c,build/release/%,$(sort $(wildcard tests/cli/*.c)))
-PYTHON_TESTS    := $(sort $(wildcard tests/cli/test_*.py tests/tools/test_*.py))
+# What Python tests run besides build/tacos.
+CLI_PROGRAMS    := $(patsubst %.c,build/release/%,$(sort $(wildcard tests/cli/*.c tests/api/*.c)))
+PYTHON_TESTS    := $(sort $(wildcard tests/api/test_*.py tests/cli/test_*.py tests/tools/test_*.py))
 
 # <kind>:<program> for tools/test, which knows how each kind is run; the slow ones first.
 TEST_LIST := $(call matching,$(ONLY),$(SIM_PROGRAMS:%=sim:%) $(PYTHON_TESTS:%=python:%) \

@@ -13,7 +13,11 @@ int command_serve(const struct arguments *arguments);
 int command_backup(const struct arguments *arguments);
 int command_restore(const struct arguments *arguments);
 int command_check(const struct arguments *arguments);
+int command_routes(const struct arguments *arguments);
 int command_keygen(const struct arguments *arguments);
 int command_version(const struct arguments *arguments);
+
+/* The version of this build, as git describes it. */
+const char *command_version_text(void);
 
 #endif

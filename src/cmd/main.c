@@ -5,15 +5,31 @@
 
 static int command_help(const struct arguments *arguments);
 
+#define SERVE_OPTIONS                                                                          \
+  (OPTION_BIT(OPTION_LISTEN) | OPTION_BIT(OPTION_OPERATIONS_LISTEN) |                          \
+   OPTION_BIT(OPTION_REACTORS) | OPTION_BIT(OPTION_TLS) | OPTION_BIT(OPTION_TLS_CERT) |        \
+   OPTION_BIT(OPTION_TLS_KEY) | OPTION_BIT(OPTION_WEB_DIR) | OPTION_BIT(OPTION_CORS_ORIGINS) | \
+   OPTION_BIT(OPTION_TRUSTED_PROXIES) | OPTION_BIT(OPTION_CONNECTIONS) |                       \
+   OPTION_BIT(OPTION_CONNECTIONS_PER_ADDRESS) | OPTION_BIT(OPTION_DRAIN_SECONDS))
+
 static const struct command COMMANDS[] = {
     {
         .name = "serve",
         .summary = "run the platform until Ctrl-C",
-        .options = OPTION_BIT(OPTION_DATA_DIR) | OPTION_BIT(OPTION_KEY_FILE),
-        .details = "Opens the store, which is made when there is none. SIGINT and SIGTERM stop it "
-                   "when all\nthat was acknowledged is on disk. Warnings go to stderr, one JSON "
-                   "object per line.",
+        .options = OPTION_BIT(OPTION_DATA_DIR) | OPTION_BIT(OPTION_KEY_FILE) | SERVE_OPTIONS,
+        .details = "Opens the store, which is made when there is none, and serves. SIGINT and "
+                   "SIGTERM stop it:\nrequests under way are finished, and all that was "
+                   "acknowledged is on disk. SIGHUP reads the\ncertificate again. Warnings go to "
+                   "stderr, one JSON object per line. Sockets of systemd\n(LISTEN_FDS, named "
+                   "'http' and 'operations') are used when there are any.",
         .run = command_serve,
+    },
+    {
+        .name = "routes",
+        .summary = "print the table of routes as JSON",
+        .details = "What docs/openapi.yaml describes: endpoint, method, path, who may call, and "
+                   "the most bytes\nof a body.",
+        .run = command_routes,
     },
     {
         .name = "backup",
@@ -124,13 +140,6 @@ static void print_command(const struct command *command)
     if ((command->options & OPTION_BIT(i)) != 0) print_option(&OPTIONS[i]);
 }
 
-static int fail_usage(const char *prefix, const char *name, const struct error *error)
-{
-  fprintf(stderr, "tacos%s%s: %s\n'tacos help%s%s' tells more.\n", prefix, name, error->message,
-          prefix, name);
-  return EXIT_USAGE;
-}
-
 static int command_help(const struct arguments *arguments)
 {
   struct error error;
@@ -141,7 +150,7 @@ static int command_help(const struct arguments *arguments)
   const struct command *command = find_command(arguments->operand);
   if (command == NULL) {
     refuse_command(arguments->operand, &error);
-    return fail_usage("", "", &error);
+    return options_fail_usage(NULL, &error);
   }
   print_command(command);
   return EXIT_DONE;
@@ -160,11 +169,11 @@ static int run(int count, char *const *words)
   const struct command *command = find_command(name);
   if (command == NULL) {
     refuse_command(name, &error);
-    return fail_usage("", "", &error);
+    return options_fail_usage(NULL, &error);
   }
   struct arguments arguments;
   if (!options_parse(command, count - 1, words + 1, &arguments, &error))
-    return fail_usage(" ", command->name, &error);
+    return options_fail_usage(command->name, &error);
   if (arguments.help) {
     print_command(command);
     return EXIT_DONE;

@@ -13,6 +13,32 @@ const struct option_definition OPTIONS[OPTION_COUNT] = {
                          "key for encryption at rest, as 'tacos keygen' makes it"},
     [OPTION_AT] = {"at", "TIME", NULL, NULL,
                    "end of the last millisecond to restore, like 2026-11-23T20:00:00.000Z"},
+    [OPTION_LISTEN] = {"listen", "ADDRESS:PORT", "TACOS_LISTEN", "127.0.0.1:8000",
+                       "where clients connect; port 0 takes any free one"},
+    [OPTION_OPERATIONS_LISTEN] = {"operations-listen", "ADDRESS:PORT", "TACOS_OPERATIONS_LISTEN",
+                                  "127.0.0.1:8001",
+                                  "where metrics and probes are; keep it off the internet"},
+    [OPTION_REACTORS] = {"reactors", "NUMBER", "TACOS_REACTORS", "0",
+                         "threads for sockets; 0: the engine's does it, best up to 4 cores"},
+    [OPTION_TLS] = {"tls", "self", "TACOS_TLS", NULL,
+                    "TLS with a certificate that is made in the data directory, for trying out"},
+    [OPTION_TLS_CERT] = {"tls-cert", "FILE", "TACOS_TLS_CERT", NULL,
+                         "TLS with this certificate and its chain, PEM; SIGHUP reads it again"},
+    [OPTION_TLS_KEY] = {"tls-key", "FILE", "TACOS_TLS_KEY", NULL,
+                        "its private key, PEM, mode 0600"},
+    [OPTION_WEB_DIR] = {"web-dir", "DIR", "TACOS_WEB_DIR", NULL,
+                        "pages to serve; read once, at the start"},
+    [OPTION_CORS_ORIGINS] = {"cors-origins", "LIST", "TACOS_CORS_ORIGINS", "http://localhost:3000",
+                             "origins whose pages may call, separated by commas"},
+    [OPTION_TRUSTED_PROXIES] = {"trusted-proxies", "LIST", "TACOS_TRUSTED_PROXIES", NULL,
+                                "addresses and CIDR blocks whose X-Forwarded-For is believed"},
+    [OPTION_CONNECTIONS] = {"connections", "NUMBER", "TACOS_CONNECTIONS", NULL,
+                            "at the same time; without it what the descriptor limit allows"},
+    [OPTION_CONNECTIONS_PER_ADDRESS] = {"connections-per-address", "NUMBER",
+                                        "TACOS_CONNECTIONS_PER_ADDRESS", "4096",
+                                        "of one client address at the same time"},
+    [OPTION_DRAIN_SECONDS] = {"drain-seconds", "NUMBER", "TACOS_DRAIN_SECONDS", "10",
+                              "for requests under way when the server is to stop"},
 };
 
 enum { WORD_MAX = 32 }; /* characters of a word that are compared */
@@ -71,6 +97,15 @@ int options_fail(const struct arguments *arguments, const struct error *error)
   fflush(stdout);
   fprintf(stderr, "tacos %s: %s\n", arguments->command, error->message);
   return EXIT_FAILED;
+}
+
+int options_fail_usage(const char *command, const struct error *error)
+{
+  const char *space = command == NULL ? "" : " ";
+  if (command == NULL) command = "";
+  fprintf(stderr, "tacos%s%s: %s\n'tacos help%s%s' tells more.\n", space, command, error->message,
+          space, command);
+  return EXIT_USAGE;
 }
 
 /* The option of a word like "--name" or "--name=value", or OPTION_COUNT. */

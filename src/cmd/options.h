@@ -19,6 +19,18 @@ enum option {
   OPTION_DATA_DIR,
   OPTION_KEY_FILE,
   OPTION_AT,
+  OPTION_LISTEN,
+  OPTION_OPERATIONS_LISTEN,
+  OPTION_REACTORS,
+  OPTION_TLS,
+  OPTION_TLS_CERT,
+  OPTION_TLS_KEY,
+  OPTION_WEB_DIR,
+  OPTION_CORS_ORIGINS,
+  OPTION_TRUSTED_PROXIES,
+  OPTION_CONNECTIONS,
+  OPTION_CONNECTIONS_PER_ADDRESS,
+  OPTION_DRAIN_SECONDS,
   OPTION_COUNT,
 };
 
@@ -73,5 +85,8 @@ bool options_refuse(const char *what, const char *word, const char *const *known
 
 /* Prints "tacos <command>: <message>" to stderr; returns EXIT_FAILED. */
 int options_fail(const struct arguments *arguments, const struct error *error);
+
+/* The same for words that are wrong, with a hint where to read on; command may be NULL. EXIT_USAGE. */
+int options_fail_usage(const char *command, const struct error *error);
 
 #endif

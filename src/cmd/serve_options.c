@@ -1,0 +1,111 @@
+#include "cmd/serve_options.h"
+
+#include "net/address.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { PORT_MAX = 65535, CONNECTIONS_MAX = 10000000, DRAIN_SECONDS_MAX = 3600, MS_PER_S = 1000 };
+
+/* Decimal digits up to a maximum; false otherwise. */
+static bool number_of(struct bytes text, uint32_t maximum, uint32_t *number)
+{
+  uint64_t value = 0;
+  if (text.size == 0 || text.size > 10) return false;
+  for (size_t i = 0; i < text.size; i++) {
+    if (text.data[i] < '0' || text.data[i] > '9') return false;
+    value = value * 10 + (uint64_t)(text.data[i] - '0');
+  }
+  if (value > maximum) return false;
+  *number = (uint32_t)value;
+  return true;
+}
+
+bool serve_options_address(const char *text, struct world_address *address, struct error *error)
+{
+  const char *colon = strrchr(text, ':');
+  uint32_t port = 0;
+  if (colon == NULL || !number_of(bytes_of_text(colon + 1), PORT_MAX, &port))
+    return error_set(error, ERROR_INVALID,
+                     "'%s' is no address with port: write it like 127.0.0.1:8000 or [::1]:8000",
+                     text);
+  struct bytes host = bytes_of(text, (size_t)(colon - text));
+  bool bracketed = host.size >= 2 && host.data[0] == '[' && host.data[host.size - 1] == ']';
+  if (bracketed) host = bytes_of(host.data + 1, host.size - 2);
+  struct address parsed;
+  bool valid = address_parse(host, &parsed);
+  if (!valid || bracketed == (memchr(host.data, ':', host.size) == NULL))
+    return error_set(error, ERROR_INVALID,
+                     "'%s' has no numeric address: write it like 127.0.0.1:8000 or [::1]:8000",
+                     text);
+  memset(address, 0, sizeof *address);
+  memcpy(address->host, host.data, host.size);
+  address->port = (uint16_t)port;
+  return true;
+}
+
+static bool take_number(const struct arguments *arguments, enum option option, uint32_t maximum,
+                        uint32_t *number, struct error *error)
+{
+  const char *text = arguments->options[option];
+  if (text == NULL || number_of(bytes_of_text(text), maximum, number)) return true;
+  return error_set(error, ERROR_INVALID, "--%s '%s' is no number from 0 to %u",
+                   OPTIONS[option].name, text, maximum);
+}
+
+static bool take_address(const struct arguments *arguments, enum option option,
+                         struct world_address *address, struct error *error)
+{
+  if (serve_options_address(arguments->options[option], address, error)) return true;
+  return error_set(error, ERROR_INVALID, "--%s: %s", OPTIONS[option].name, error->message);
+}
+
+static bool take_tls(const struct arguments *arguments, struct serve_options *options,
+                     struct error *error)
+{
+  const char *kind = arguments->options[OPTION_TLS];
+  options->tls_certificate = arguments->options[OPTION_TLS_CERT];
+  options->tls_key = arguments->options[OPTION_TLS_KEY];
+  if (kind != NULL && strcmp(kind, "self") != 0)
+    return error_set(error, ERROR_INVALID,
+                     "--tls '%s' is unknown: 'self', or give --tls-cert and --tls-key", kind);
+  options->tls_self = kind != NULL;
+  if ((options->tls_certificate == NULL) != (options->tls_key == NULL))
+    return error_set(error, ERROR_INVALID, "--tls-cert and --tls-key go together");
+  if (options->tls_self && options->tls_certificate != NULL)
+    return error_set(error, ERROR_INVALID, "give --tls self or --tls-cert, not both");
+  return true;
+}
+
+static bool take_lists(const struct arguments *arguments, struct serve_options *options,
+                       struct error *error)
+{
+  const char *origins = arguments->options[OPTION_CORS_ORIGINS];
+  const char *proxies = arguments->options[OPTION_TRUSTED_PROXIES];
+  if (!cors_parse(&options->cors, bytes_of_text(origins == NULL ? "" : origins), error))
+    return error_set(error, ERROR_INVALID, "--cors-origins: %s", error->message);
+  if (!trusted_proxies_parse(&options->proxies, bytes_of_text(proxies == NULL ? "" : proxies),
+                             error))
+    return error_set(error, ERROR_INVALID, "--trusted-proxies: %s", error->message);
+  return true;
+}
+
+bool serve_options_parse(const struct arguments *arguments, struct serve_options *options,
+                         struct error *error)
+{
+  *options = (struct serve_options){.limits = net_limits_default()};
+  uint32_t drain_s = options->limits.drain_ms / MS_PER_S;
+  options->web_directory = arguments->options[OPTION_WEB_DIR];
+  if (!take_address(arguments, OPTION_LISTEN, &options->http, error) ||
+      !take_address(arguments, OPTION_OPERATIONS_LISTEN, &options->operations, error) ||
+      !take_number(arguments, OPTION_REACTORS, SERVER_REACTORS_MAX, &options->reactors, error) ||
+      !take_number(arguments, OPTION_CONNECTIONS, CONNECTIONS_MAX, &options->limits.connections,
+                   error) ||
+      !take_number(arguments, OPTION_CONNECTIONS_PER_ADDRESS, CONNECTIONS_MAX,
+                   &options->limits.connections_per_address, error) ||
+      !take_number(arguments, OPTION_DRAIN_SECONDS, DRAIN_SECONDS_MAX, &drain_s, error) ||
+      !take_tls(arguments, options, error) || !take_lists(arguments, options, error))
+    return false;
+  options->limits.drain_ms = drain_s * MS_PER_S;
+  return true;
+}

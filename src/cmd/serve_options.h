@@ -1,0 +1,31 @@
+/*
+ * The options of `tacos serve` as the door takes them: addresses, numbers and lists parsed and
+ * checked before anything is opened.
+ */
+#ifndef TACOS_CMD_SERVE_OPTIONS_H
+#define TACOS_CMD_SERVE_OPTIONS_H
+
+#include "cmd/options.h"
+#include "net/server.h"
+
+struct serve_options {
+  struct world_address http;
+  struct world_address operations;
+  uint32_t reactors;
+  struct net_limits limits;
+  struct cors cors;
+  struct trusted_proxies proxies;
+  bool tls_self;
+  const char *tls_certificate; /* NULL: none */
+  const char *tls_key;
+  const char *web_directory; /* NULL: none */
+};
+
+/* False with ERROR_INVALID, which names the option and what it takes. */
+bool serve_options_parse(const struct arguments *arguments, struct serve_options *options,
+                         struct error *error);
+
+/* "127.0.0.1:8000" or "[::1]:8000". False with ERROR_INVALID. */
+bool serve_options_address(const char *text, struct world_address *address, struct error *error);
+
+#endif
