@@ -215,8 +215,9 @@ static uint32_t ready_of(uint32_t events)
 {
   uint32_t ready = 0;
   if ((events & (EPOLLIN | EPOLLRDHUP)) != 0) ready |= WORLD_READ;
+  if ((events & EPOLLRDHUP) != 0) ready |= WORLD_END;
   if ((events & EPOLLOUT) != 0) ready |= WORLD_WRITE;
-  if ((events & (EPOLLERR | EPOLLHUP)) != 0) ready |= WORLD_READ | WORLD_WRITE;
+  if ((events & (EPOLLERR | EPOLLHUP)) != 0) ready |= WORLD_READ | WORLD_WRITE | WORLD_END;
   return ready;
 }
 

@@ -32,17 +32,19 @@ struct world_address {
 enum world_ready {
   WORLD_READ = 1,  /* bytes, the end of the stream, an error, or a connection to accept */
   WORLD_WRITE = 2, /* room for bytes, the connection made, or an error */
+  WORLD_END = 4,   /* with READ: the peer's end is behind the bytes. Told where short reads drain */
 };
 
 struct world_event {
   uint64_t user_data; /* as given to watch */
-  uint32_t ready;     /* of WORLD_READ and WORLD_WRITE */
+  uint32_t ready;     /* of WORLD_READ, WORLD_WRITE and WORLD_END */
 };
 
 struct world_net_operations {
   /*
-   * Whether a read of less than was asked for has found all there was, so that the next bytes or
-   * the end are told by READ: the reader may save the call that would give -EAGAIN (epoll(7), Q9).
+   * Whether a read of less than was asked for has found all there was, so that the next bytes are
+   * told by READ and the end by END: unless END was told, the reader may save the call that would
+   * give -EAGAIN (epoll(7), Q9).
    */
   bool short_read_drains;
 

@@ -129,9 +129,9 @@ int64_t connection_read(struct connection *connection, void *to, size_t size)
                                         : world->net->read(world, connection->stream, to, size);
   if (got > 0) metric_add(&connection->reactor->metrics.bytes_received, (uint64_t)got);
   /* In clear a short read was the last; within TLS a record's end says nothing. */
-  if (got == -EAGAIN || (got >= 0 && (size_t)got < size && connection->tls == NULL &&
-                         world->net->short_read_drains && got != 0))
-    connection->readable = false;
+  bool drained = got > 0 && (size_t)got < size && connection->tls == NULL &&
+                 world->net->short_read_drains && !connection->ending;
+  if (got == -EAGAIN || drained) connection->readable = false;
   return got;
 }
 
@@ -282,7 +282,10 @@ bool connection_flush(struct connection *connection)
   if (!flush_new(connection)) return false;
   if (connection->out == NULL && !flush_body(connection)) return false;
   if (connection->state == CONNECTION_CLOSED) return false;
-  if (connection->closing && !connection_blocked(connection)) connection_linger(connection);
+  if (connection->closing && !connection_blocked(connection)) {
+    connection_linger(connection);
+    return connection->state != CONNECTION_CLOSED;
+  }
   set_timer(connection);
   return true;
 }
@@ -294,6 +297,7 @@ static void on_ready(struct watch *watch, uint32_t ready)
   struct connection *connection = (struct connection *)watch;
   if (connection->state == CONNECTION_CLOSED) return;
   if ((ready & WORLD_READ) != 0) connection->readable = true;
+  if ((ready & WORLD_END) != 0) connection->ending = true;
   if ((ready & WORLD_WRITE) != 0) {
     connection->writable = true;
     if (connection->tls != NULL && tls_stream_wants_write(connection->tls))
@@ -409,6 +413,7 @@ void connection_close(struct connection *connection)
   }
   if (connection->tls != NULL) tls_stream_free(connection->tls);
   connection->tls = NULL;
+  if (connection->again) reactor_forget_again(reactor, connection);
   drop_bytes(reactor->memory, &connection->kept, &connection->kept_size);
   drop_bytes(reactor->memory, &connection->out, &connection->out_size);
   if (connection->processing) buffer_clear(&reactor->out);
@@ -423,19 +428,6 @@ void connection_abort(struct connection *connection, enum refusal why)
 {
   metric_add(&connection->reactor->metrics.refusals[why], 1);
   connection_close(connection);
-}
-
-void connection_linger(struct connection *connection)
-{
-  struct reactor *reactor = connection->reactor;
-  if (connection->state == CONNECTION_LINGER) return;
-  if (connection->tls != NULL) tls_stream_shutdown(connection->tls);
-  if (connection->ended || reactor->world->net->shutdown(reactor->world, connection->stream) != 0) {
-    connection_close(connection);
-    return;
-  }
-  drop_bytes(reactor->memory, &connection->kept, &connection->kept_size);
-  connection_enter(connection, CONNECTION_LINGER);
 }
 
 /* Reads and forgets, so that the kernel does not answer with a reset that eats our last reply. */
@@ -453,10 +445,29 @@ static void run_linger(struct connection *connection)
   connection_close(connection);
 }
 
+void connection_linger(struct connection *connection)
+{
+  struct reactor *reactor = connection->reactor;
+  if (connection->state == CONNECTION_LINGER) return;
+  if (connection->tls != NULL) tls_stream_shutdown(connection->tls);
+  if (connection->ended || reactor->world->net->shutdown(reactor->world, connection->stream) != 0) {
+    connection_close(connection);
+    return;
+  }
+  drop_bytes(reactor->memory, &connection->kept, &connection->kept_size);
+  connection_enter(connection, CONNECTION_LINGER);
+  /* What is here already is not told again. */
+  if (connection->readable) run_linger(connection);
+}
+
 /* A stream's client has nothing more to say; its end is what we look for. */
 static void run_streaming(struct connection *connection)
 {
-  while (connection->readable && connection->state == CONNECTION_STREAMING) {
+  for (int reads = 0; connection->readable; reads++) {
+    if (reads == NET_READS_PER_TURN) {
+      reactor_run_again(connection->reactor, connection);
+      break;
+    }
     int64_t got = connection_read(connection, connection->reactor->input, NET_READ_BYTES);
     if (got == -EAGAIN) break;
     if (got <= 0) {

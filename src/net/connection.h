@@ -42,6 +42,7 @@ struct listener;
 struct connection {
   struct watch watch;
   struct loop_timer timer;
+  struct connection *next_again;
   struct connection *next, *previous; /* of all of the reactor; next: of the graveyard */
   struct reactor *reactor;
   const struct listener *listener;
@@ -66,7 +67,9 @@ struct connection {
   bool hungry;     /* what is kept cannot be worked on before more is read */
   bool processing; /* its input is being worked on: replies gather in reactor->out */
   bool closing;    /* ends when what is to be written is written */
-  bool ended;      /* the peer sends no more */
+  bool ending;     /* the peer's end is behind what is still to be read */
+  bool ended;      /* it was read */
+  bool again;      /* in reactor->again */
   char host[WORLD_HOST_BYTES];
 };
 

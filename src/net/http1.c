@@ -58,6 +58,8 @@ static void write_reply(struct connection *connection, struct exchange *exchange
 void http1_deliver(struct connection *connection, struct exchange *exchange)
 {
   CHECK(connection->exchange == exchange);
+  /* It is ours again: whatever ends the connection from here on ends it too. */
+  connection->state = CONNECTION_SENDING;
   if (exchange->reply.topic != NULL && exchange->head.method != HTTP_HEAD) {
     if (!event_stream_begin(connection, exchange)) return;
   } else {
@@ -320,7 +322,11 @@ static bool speaks_http2(const struct connection *connection)
 
 void http1_run(struct connection *connection)
 {
-  while (takes_input(connection) && !connection_blocked(connection)) {
+  for (int reads = 0; takes_input(connection) && !connection_blocked(connection); reads++) {
+    if (reads == NET_READS_PER_TURN) {
+      reactor_run_again(connection->reactor, connection);
+      return;
+    }
     size_t before = connection->kept_size;
     struct bytes input = gather(connection);
     if (connection->state == CONNECTION_CLOSED) return;

@@ -27,6 +27,8 @@ enum {
   NET_TRACE_ID_BYTES = 64,
   /* One read from a socket, into memory that all connections of a reactor share. */
   NET_READ_BYTES = 65536,
+  /* Reads from one connection before the others have their turn. */
+  NET_READS_PER_TURN = 8,
   /* Bodies up to here are copied behind their head and sent with it; larger ones are sent from
      where they lie. */
   NET_COPY_BYTES = 16384,

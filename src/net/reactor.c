@@ -234,8 +234,41 @@ static void fan_out(struct reactor *reactor)
   }
 }
 
+void reactor_run_again(struct reactor *reactor, struct connection *connection)
+{
+  if (connection->again) return;
+  connection->again = true;
+  connection->next_again = reactor->again;
+  reactor->again = connection;
+}
+
+void reactor_forget_again(struct reactor *reactor, struct connection *connection)
+{
+  connection->again = false;
+  /* One that is not in the list is in the one that run_again has taken, and is passed over there. */
+  for (struct connection **link = &reactor->again; *link != NULL; link = &(*link)->next_again) {
+    if (*link != connection) continue;
+    *link = connection->next_again;
+    return;
+  }
+}
+
+/* Each once; who has still more to do is in the next turn's list. */
+static void run_again(struct reactor *reactor)
+{
+  struct connection *next;
+  struct connection *connection = reactor->again;
+  reactor->again = NULL;
+  for (; connection != NULL; connection = next) {
+    next = connection->next_again;
+    connection->again = false;
+    connection_run(connection);
+  }
+}
+
 void reactor_end_turn(struct reactor *reactor)
 {
+  run_again(reactor);
   fan_out(reactor);
   while (reactor->graveyard != NULL) {
     struct connection *connection = reactor->graveyard;
@@ -246,7 +279,7 @@ void reactor_end_turn(struct reactor *reactor)
 
 bool reactor_busy(const struct reactor *reactor)
 {
-  return reactor->dirty != NULL;
+  return reactor->dirty != NULL || reactor->again != NULL;
 }
 
 void reactor_drain(struct reactor *reactor)

@@ -68,6 +68,7 @@ struct reactor {
   int spare;                      /* a descriptor to refuse with when none is left, or -1 */
   struct connection *connections; /* all; NULL: none */
   struct connection *graveyard;   /* closed in this turn */
+  struct connection *again;       /* that had their share of this turn, and more to do */
   uint32_t connection_count;
   uint32_t staying_count; /* of them at endpoints that stay in a drain */
   uint32_t connections_max, connections_per_address_max; /* this reactor's share */
@@ -142,6 +143,10 @@ void reactor_stop(struct reactor *reactor);
 
 /* What is to be done at the end of a turn: events fanned out, the graveyard emptied. */
 void reactor_end_turn(struct reactor *reactor);
+
+/* Runs the connection at the end of the turn; forgets to. */
+void reactor_run_again(struct reactor *reactor, struct connection *connection);
+void reactor_forget_again(struct reactor *reactor, struct connection *connection);
 
 /* Whether there is work that should not wait for a socket. */
 bool reactor_busy(const struct reactor *reactor);

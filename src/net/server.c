@@ -158,7 +158,9 @@ static void answer_no_route(struct exchange *exchange)
     exchange->fallback(exchange);
     return;
   }
-  if (exchange->match.allowed == 0) {
+  if (bytes_equal(exchange->head.path, BYTES("*"))) {
+    exchange_reply_empty(exchange, 204); /* OPTIONS of the server as such (RFC 9110 9.3.7) */
+  } else if (exchange->match.allowed == 0) {
     exchange_refuse(exchange, REFUSAL_NOT_FOUND);
   } else if (exchange->head.method == HTTP_OPTIONS) {
     answer_options(exchange);

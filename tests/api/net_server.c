@@ -23,10 +23,11 @@
 
 enum { IDLE_MS = 1000, ECHO_BYTES = 1 << 20, SIZE_MAX_BYTES = 64 << 20 };
 
-/* An exchange that is answered by a timer. */
+/* An exchange that is answered by a timer, or at the end. */
 struct later {
   struct loop_timer timer;
   struct exchange *exchange;
+  struct later *next, *previous;
 };
 
 struct test_server {
@@ -34,6 +35,7 @@ struct test_server {
   struct loop loop;
   struct server *server;
   struct topic *topic;
+  struct later *laters;
   struct tls *tls;
   struct static_files *files;
   struct cors cors;
@@ -90,13 +92,24 @@ static void size(struct exchange *exchange)
   exchange_send(exchange);
 }
 
+static void answer_later(struct test_server *self, struct later *later)
+{
+  struct exchange *exchange = later->exchange;
+  loop_timer_clear(&self->loop, &later->timer);
+  if (later->previous != NULL)
+    later->previous->next = later->next;
+  else
+    self->laters = later->next;
+  if (later->next != NULL) later->next->previous = later->previous;
+  exchange_reply_json(exchange, 200, HELLO);
+  exchange_send(exchange);
+}
+
 static void on_later(struct loop_timer *timer, int64_t now_ms)
 {
   (void)now_ms;
   struct later *later = (struct later *)timer;
-  struct exchange *exchange = later->exchange;
-  exchange_reply_json(exchange, 200, HELLO);
-  exchange_send(exchange);
+  answer_later(later->exchange->context, later);
 }
 
 static void later(struct exchange *exchange)
@@ -104,7 +117,9 @@ static void later(struct exchange *exchange)
   struct test_server *self = exchange->context;
   struct later *later = arena_alloc(&exchange->arena, sizeof *later);
   CHECK(later != NULL);
-  *later = (struct later){.exchange = exchange, .timer.fire = on_later};
+  *later = (struct later){.exchange = exchange, .timer.fire = on_later, .next = self->laters};
+  if (later->next != NULL) later->next->previous = later;
+  self->laters = later;
   loop_timer_set(&self->loop, &later->timer,
                  self->loop.now_ms + number_of(exchange_parameter(exchange, 0)));
 }
@@ -371,6 +386,7 @@ int main(int argc, char **argv)
     server_release(self.server, self.durable);
     self.durable = self.appended;
   }
+  while (self.laters != NULL) answer_later(&self, self.laters);
   server_close(self.server);
   if (self.files != NULL) static_files_free(self.files);
   tls_close(self.tls);
