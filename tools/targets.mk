@@ -7,8 +7,8 @@ SECONDS ?= 60
 BENCH   ?=
 
 # Unit tests that start threads; they run once more under ThreadSanitizer.
-TSAN_TESTS := ops/test_metrics store/test_log_threads store/test_store_threads store/test_warmer \
-              net/test_tls_threads
+TSAN_TESTS := ops/test_metrics net/test_ring net/test_tls_threads \
+              store/test_log_threads store/test_store_threads store/test_warmer
 
 # $(call matching,text,words): the words that contain the text; all when it is empty.
 matching = $(if $(1),$(foreach word,$(2),$(if $(findstring $(1),$(word)),$(word))),$(2))

@@ -44,7 +44,10 @@ void ring_free(struct ring *ring);
 /* Producer. False when the ring is full: publish, and try again when the consumer has moved on. */
 bool ring_push(struct ring *ring, void *pointer);
 
-/* Producer. Makes what was pushed visible; true when the consumer must be woken. */
+/*
+ * Producer. Makes what was pushed visible; true when the consumer must be woken, which is said once
+ * for each of its sleeps.
+ */
 bool ring_publish(struct ring *ring);
 
 /* Consumer. Up to `limit` pointers, oldest first; their number. */
@@ -52,7 +55,8 @@ uint32_t ring_take(struct ring *ring, void **to, uint32_t limit);
 
 /*
  * Consumer. Says that it is about to wait: false when there is something to take already, and it
- * must not. ring_awake after the wait.
+ * must not. ring_awake after the wait. A wake-up may also come late, when it is awake: what wakes
+ * it must be remembered until it waits (an eventfd is).
  */
 bool ring_sleep(struct ring *ring);
 void ring_awake(struct ring *ring);
