@@ -1,8 +1,8 @@
 /*
  * The REST API: one table of routes for each endpoint, and what their handlers work with.
  *
- * Handlers parse, call the rooms below, and answer; they run on the engine thread (net/exchange.h). The
- * tables are what docs/openapi.yaml is checked against, through `tacos routes`.
+ * Handlers parse, call the rooms below, and answer; they run on the engine thread (net/exchange.h).
+ * The tables are what docs/openapi.yaml is checked against, through `tacos routes`.
  */
 #ifndef TACOS_API_API_H
 #define TACOS_API_API_H

@@ -86,7 +86,9 @@ bool options_refuse(const char *what, const char *word, const char *const *known
 /* Prints "tacos <command>: <message>" to stderr; returns EXIT_FAILED. */
 int options_fail(const struct arguments *arguments, const struct error *error);
 
-/* The same for words that are wrong, with a hint where to read on; command may be NULL. EXIT_USAGE. */
+/*
+ * The same for words that are wrong, with a hint where to read on; command may be NULL. EXIT_USAGE.
+ */
 int options_fail_usage(const char *command, const struct error *error);
 
 #endif

@@ -99,8 +99,8 @@ int64_t connection_read(struct connection *connection, void *to, size_t size);
 int64_t connection_write(struct connection *connection, struct bytes from);
 
 /*
- * Writes what waits, then reactor->out, then the rest of a large body. What the socket does not take
- * is kept. False when the connection is closed now.
+ * Writes what waits, then reactor->out, then the rest of a large body. What the socket does not
+ * take is kept. False when the connection is closed now.
  */
 bool connection_flush(struct connection *connection);
 

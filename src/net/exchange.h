@@ -116,8 +116,8 @@ void exchange_reply_error(struct exchange *exchange, uint16_t status, const char
 void exchange_refuse(struct exchange *exchange, enum refusal refusal);
 
 /*
- * An event stream (text/event-stream) of what is published to the topic from now on; `first` is sent
- * ahead of it, one or more whole events.
+ * An event stream (text/event-stream) of what is published to the topic from now on; `first` is
+ * sent ahead of it, one or more whole events.
  */
 void exchange_reply_stream(struct exchange *exchange, struct topic *topic, struct bytes first);
 

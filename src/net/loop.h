@@ -3,10 +3,10 @@
  *
  *     loop_turn:  wait -> watches that are ready -> timers that are due -> return
  *
- * A watch is told readiness as the world tells it, edge-triggered (world_net.h): whoever is told READ
- * reads until -EAGAIN. Watches and timers are parts of their owners, which outlive being set; an
- * owner that closes a handle during a turn keeps its watch in place until the turn is over, since the
- * same wait may have reported it.
+ * A watch is told readiness as the world tells it, edge-triggered (world_net.h): whoever is told
+ * READ reads until -EAGAIN. Watches and timers are parts of their owners, which outlive being set;
+ * an owner that closes a handle during a turn keeps its watch in place until the turn is over,
+ * since the same wait may have reported it.
  *
  * All calls belong to the thread of the loop, except loop_wake.
  */

@@ -245,7 +245,9 @@ void reactor_run_again(struct reactor *reactor, struct connection *connection)
 void reactor_forget_again(struct reactor *reactor, struct connection *connection)
 {
   connection->again = false;
-  /* One that is not in the list is in the one that run_again has taken, and is passed over there. */
+  /*
+   * One that is not in the list is in the one that run_again has taken, and is passed over there.
+   */
   for (struct connection **link = &reactor->again; *link != NULL; link = &(*link)->next_again) {
     if (*link != connection) continue;
     *link = connection->next_again;

@@ -38,8 +38,8 @@ struct listener {
 };
 
 /*
- * An event on its way to a reactor's thread, which frees it. Made outside of any struct memory, whose
- * count belongs to one thread.
+ * An event on its way to a reactor's thread, which frees it. Made outside of any struct memory,
+ * whose count belongs to one thread.
  */
 struct publication {
   struct topic *topic;

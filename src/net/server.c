@@ -57,8 +57,8 @@ struct server *server_open(struct world *world, struct loop *loop,
   CHECK_THAT(options->reactors, <=, SERVER_REACTORS_MAX);
   struct server *server = memory_alloc_zeroed(&world->memory, sizeof *server);
   uint32_t reactors = options->reactors == 0 ? 1 : options->reactors;
-  if (server != NULL)
-    server->reactors = memory_alloc_zeroed(&world->memory, reactors * sizeof *server->reactors);
+  if (server != NULL) /* Whole pages: its rings must not share cache lines with anything else. */
+    server->reactors = memory_map(&world->memory, reactors * sizeof *server->reactors);
   if (server == NULL || server->reactors == NULL) {
     if (server != NULL) memory_free(&world->memory, server, sizeof *server);
     error_set(error, ERROR_NO_MEMORY, "no memory for the server");
@@ -104,6 +104,8 @@ static void close_reactor(struct reactor *reactor)
 {
   if (reactor->memory == NULL) return; /* was never opened */
   while (reactor->connections != NULL) connection_close(reactor->connections);
+  for (struct topic *topic = reactor->server->topics; topic != NULL; topic = topic->next)
+    topic_free_shard(&topic->shards[reactor->index], reactor->memory);
   if (reactor->threaded) close_rings(reactor);
   reactor_free(reactor);
   if (!reactor->threaded) return;
@@ -129,7 +131,7 @@ void server_close(struct server *server)
   }
   for (size_t i = 0; i < server->options.endpoint_count; i++)
     if (server->routes[i] != NULL) route_index_free(server->routes[i]);
-  memory_free(server->memory, server->reactors, server->reactor_count * sizeof *server->reactors);
+  memory_unmap(server->memory, server->reactors, server->reactor_count * sizeof *server->reactors);
   memory_free(server->memory, server, sizeof *server);
 }
 

@@ -19,11 +19,15 @@ struct topic *topic_new(struct memory *memory, uint32_t shards)
 
 void topic_free(struct topic *topic, struct memory *memory)
 {
-  for (uint32_t i = 0; i < topic->shard_count; i++) {
-    CHECK(topic->shards[i].first == NULL);
-    if (topic->shards[i].ring != NULL) memory_free(memory, topic->shards[i].ring, NET_TOPIC_BYTES);
-  }
+  for (uint32_t i = 0; i < topic->shard_count; i++) CHECK(topic->shards[i].ring == NULL);
   memory_free(memory, topic, sizeof *topic + topic->shard_count * sizeof(struct topic_shard));
+}
+
+void topic_free_shard(struct topic_shard *shard, struct memory *memory)
+{
+  CHECK(shard->first == NULL);
+  if (shard->ring != NULL) memory_free(memory, shard->ring, NET_TOPIC_BYTES);
+  shard->ring = NULL;
 }
 
 bool topic_subscribe(struct topic_shard *shard, struct subscriber *subscriber,

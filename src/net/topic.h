@@ -6,8 +6,8 @@
  *                                      tail                     a subscriber              head
  *
  * Events lie in the ring once, framed as HTTP/1.1 chunks (RFC 9112 7.1) of a fixed frame, so that
- * one write sends all that a subscriber lacks; HTTP/2 skips the frame. A subscriber is a position. One
- * that falls behind the tail is dropped: nothing is buffered for slow readers.
+ * one write sends all that a subscriber lacks; HTTP/2 skips the frame. A subscriber is a position.
+ * One that falls behind the tail is dropped: nothing is buffered for slow readers.
  *
  * A topic has one shard per reactor, which only that reactor's thread touches.
  */
@@ -51,7 +51,11 @@ struct subscriber {
 };
 
 struct topic *topic_new(struct memory *memory, uint32_t shards);
+/* Its shards were freed before. */
 void topic_free(struct topic *topic, struct memory *memory);
+
+/* Frees a shard's ring, with the memory it was made of: that of its reactor. Nobody subscribes. */
+void topic_free_shard(struct topic_shard *shard, struct memory *memory);
 
 /* Subscribes from now on; false when there is no memory for the ring. */
 bool topic_subscribe(struct topic_shard *shard, struct subscriber *subscriber,
@@ -71,8 +75,8 @@ struct bytes topic_pending(const struct subscriber *subscriber);
 bool topic_has_all(const struct subscriber *subscriber);
 
 /*
- * The next whole event without its frame, in one or two pieces, for readers that do not chunk; returns
- * what to add to the position when it was sent, 0 when there is none.
+ * The next whole event without its frame, in one or two pieces, for readers that do not chunk;
+ * returns what to add to the position when it was sent, 0 when there is none.
  */
 size_t topic_event(const struct subscriber *subscriber, struct bytes pieces[2]);
 

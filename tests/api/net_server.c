@@ -3,7 +3,8 @@
  *
  *     net_server [name=value]...
  *
- *     port=N ops=N reactors=N tls=self:DIR|CERT,KEY web=DIR proxies=LIST origins=LIST, and the settings
+ *     port=N ops=N reactors=N tls=self:DIR|CERT,KEY web=DIR proxies=LIST origins=LIST, and the
+ *     settings
  *     of struct net_limits by their names
  *
  * Prints "listening <port> <operations port>" when it is ready; SIGTERM drains and stops it, SIGHUP
