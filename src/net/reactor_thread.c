@@ -57,7 +57,9 @@ static void *run(void *context)
       reactor_drain(reactor);
     reactor_end_turn(reactor);
     hand_over(reactor);
-    atomic_store_explicit(&reactor->drained, reactor_is_drained(reactor), memory_order_release);
+    if (reactor_is_drained(reactor) &&
+        !atomic_exchange_explicit(&reactor->drained, true, memory_order_acq_rel))
+      loop_wake(reactor->server->loop);
   }
   return NULL;
 }
