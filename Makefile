@@ -84,10 +84,18 @@ build/version: force
 build/tacos: $(call objects,release,$(SOURCES) $(COMMANDS))
 	$(CC) $(LDFLAGS_release) $^ $(LIBS) -o $@
 
+# --- all rooms but cmd as one archive per variant, of which a test program links what it uses ---
+define ARCHIVE
+build/$(1)/tacos.a: $(call objects,$(1),$(SOURCES))
+	@rm -f $$@
+	@$$(AR) rcs $$@ $$^
+endef
+$(foreach variant,release asan tsan sim fuzz,$(eval $(call ARCHIVE,$(variant))))
+
 # --- test programs: build/<variant>/tests/... ---
 # $(call PROGRAM,variant,program,further sources,further libraries)
 define PROGRAM
-build/$(1)/$(2): $(call objects,$(1),$(2).c $(3) $(SOURCES))
+build/$(1)/$(2): $(call objects,$(1),$(2).c $(3)) build/$(1)/tacos.a
 	$$(or $$(CC_$(1)),$$(CC)) $$(LDFLAGS_$(1)) $$^ $$(LIBS) $(4) -o $$@
 endef
 UNIT_HELPERS := $(UNIT_LIB) $(SIM_LIB)
