@@ -340,9 +340,9 @@ static void run_curl(struct client *client, int64_t now_ms)
 }
 
 /*
- * Runs every transfer once, whatever its socket says. libcurl 7.88 reads bytes of one HTTP/2 stream
- * on behalf of another and at times forgets to wake that one: with an empty socket nothing would do
- * so before the next timeout. A nudge that brought something may have left something, too.
+ * Runs every transfer once, whatever its socket says. With several HTTP/2 streams libcurl 7.88 at
+ * times leaves a transfer asleep although its bytes have been read from the socket: nothing would
+ * wake it before its next timeout. A nudge that brought something may have left something, too.
  */
 static void nudge(struct client *client, int64_t now_ms)
 {
