@@ -195,12 +195,25 @@ static size_t format_number(uint64_t value, char text[REPLY_NUMBER_BYTES])
   return count;
 }
 
-static void append_field(struct buffer *out, struct bytes name, struct bytes value)
+static inline uint8_t *put(uint8_t *at, struct bytes slice)
 {
-  buffer_append(out, name);
-  buffer_append(out, BYTES(": "));
-  buffer_append(out, value);
-  buffer_append(out, BYTES("\r\n"));
+  if (slice.size > 0) memcpy(at, slice.data, slice.size);
+  return at + slice.size;
+}
+
+/* One look for room instead of four: a quarter of the instructions of a small request. */
+static inline void append_field(struct buffer *out, struct bytes name, struct bytes value)
+{
+  size_t size = name.size + 2 + value.size + 2;
+  if (out->failed || !buffer_reserve(out, size)) {
+    out->failed = true;
+    return;
+  }
+  uint8_t *at = put(out->data + out->size, name);
+  at = put(at, BYTES(": "));
+  at = put(at, value);
+  put(at, BYTES("\r\n"));
+  out->size += size;
 }
 
 static void append_status_line(struct buffer *out, uint16_t status)
