@@ -13,7 +13,7 @@ enum {
   BACKLOG = 4096,         /* connections not yet accepted; the kernel's limit is lower */
   ACCEPTS_PER_TURN = 256, /* so that a flood of connections does not starve those there are */
   ACCEPT_RETRY_MS = 100,  /* after the descriptors ran out */
-  FANOUT_PER_TURN = 256,  /* streams that get an event before the loop looks at sockets again */
+  FANOUT_PER_TURN = 64,   /* streams that get an event before the loop looks at sockets again */
   CONNECTIONS_OVER = 64,  /* beyond the limit that may wait for their refusal to be sent */
   NS_PER_MS = 1000000,
   DAYS_OF_EPOCH = 4, /* 1970-01-01 was a Thursday */
