@@ -84,6 +84,12 @@ void report_row(const char *what, const char *figure, const char *peer, const ch
   fflush(stdout);
 }
 
+void report_note(const char *what, const char *figure, const char *peer, const char *ratio)
+{
+  printf("| %s | %s | %s | %s | | |\n", what, figure, peer, ratio);
+  fflush(stdout);
+}
+
 void report_raw(const char *what, const struct report_series *series)
 {
   printf("raw %-52s", what);

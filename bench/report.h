@@ -27,6 +27,8 @@ const char *report_text(const struct report_series *series, char text[128]);
 void report_table(void);
 void report_row(const char *what, const char *figure, const char *peer, const char *ratio,
                 const char *bar, bool reached);
+/* A row that is only written down: there is no bar. */
+void report_note(const char *what, const char *figure, const char *peer, const char *ratio);
 
 /* Each round of a series as a line that tools/bench puts below the table. */
 void report_raw(const char *what, const struct report_series *series);

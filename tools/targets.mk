@@ -47,6 +47,9 @@ tsan: $(TSAN_PROGRAMS) | deps ## the tests that start threads, under ThreadSanit
 bench: $(call matching,$(BENCH),$(BENCH_PROGRAMS)) ## into docs/benchmarks.md; BENCH=store
 	@tools/bench $(call matching,$(BENCH),$(BENCH_PROGRAMS))
 
+# Not linked in: it runs beside, on another core.
+build/release/bench/bench_net: | build/release/tests/api/net_server
+
 .PHONY: sim
 sim: build/sim/tests/sim/sim_$(or $(TARGET),store) ## simulate without end, from SEED=n
 	$< --seed $(SEED) --forever
