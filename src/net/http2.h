@@ -4,12 +4,12 @@
  *     bytes -> nghttp2 -> callbacks -> exchange per stream -> reactor_dispatch
  *     exchange delivered -> nghttp2_submit_response -> frames -> reactor->out -> socket
  *
- * A stream's exchange is made at its HEADERS, filled by its fields and DATA, dispatched at its end,
- * and dropped when its reply is sent or the stream is reset. A stream whose exchange a handler still
- * has is only forgotten: the effect stands.
+ * A stream's exchange is made at its HEADERS, filled by its fields and DATA, dispatched at its
+ * end, and dropped when its reply is sent or the stream is reset. A stream whose exchange a
+ * handler still has is only forgotten: the effect stands.
  *
- * What a peer can make us hold or do for nothing is bounded: concurrent streams, bytes and number of
- * fields, bodies, frames without use and resets in a time, replies that are not taken.
+ * What a peer can make us hold or do for nothing is bounded: concurrent streams, bytes and number
+ * of fields, bodies, frames without use and resets in a time, replies that are not taken.
  *
  * Threads: the reactor's.
  */

@@ -1,6 +1,6 @@
 /*
- * What the files of HTTP/2 share: http2.c has the connection and its patience, http2_stream.c the
- * life of a stream, http2_head.c its request's head.
+ * What the files of HTTP/2 share: http2.c has the connection and its patience, http2_session.c
+ * the frames, http2_stream.c the life of a stream, http2_head.c its request's head.
  *
  *     HEAD --fields whole--> BODY --END_STREAM--> HANDLING --reply--> SENDING --END_STREAM--> gone
  *      |                      |                                  \--topic--> EVENTS ---------^
@@ -16,9 +16,12 @@
 #define TACOS_NET_HTTP2_PARTS_H
 
 #include "net/connection.h"
+#include "net/http2_memory.h"
 #include "net/reactor.h"
 
 #include <nghttp2/nghttp2.h>
+
+enum { HTTP2_FRAME_HEAD_BYTES = 9 }; /* RFC 9113 4.1 */
 
 enum http2_phase {
   HTTP2_HEAD,     /* fields are coming */
@@ -49,11 +52,9 @@ struct http2_stream {
   bool ending;              /* events: END_STREAM comes next */
 };
 
-struct http2_block;
-
 struct http2 {
   nghttp2_session *session;
-  struct http2_block *blocks; /* of the session's memory */
+  struct http2_memory memory; /* of the session */
   struct connection *connection;
   struct http2_stream *streams; /* newest first; NULL: none */
   uint32_t stream_count;
@@ -68,7 +69,6 @@ struct http2 {
   uint32_t odd_frames;
   uint32_t credit;      /* frames that need a reason and have one */
   enum refusal failure; /* why it ends; REFUSAL_NONE: it goes on */
-  bool starved;         /* nghttp2 did not get memory: its session is not to be used any more */
   bool terminated;      /* the peer was told so */
   bool work;            /* there is something to send; the timer is set for it */
   bool leaving;         /* GOAWAY was announced */
@@ -104,6 +104,23 @@ void http2_wake(struct http2 *http2);
 
 /* Announces that no streams will be taken, and soon takes none. */
 void http2_leave(struct http2 *http2);
+
+/* No new streams from here on; while leaving, once the peer has heard of it. */
+void http2_leave_now(struct http2 *http2);
+
+/* ---- http2_session.c ---- */
+
+/* False when there is no memory. */
+bool http2_session_make(struct http2 *http2);
+
+/* Hands bytes of the peer to nghttp2; what comes of it may end the connection (http2_fail). */
+void http2_session_feed(struct http2 *http2, struct bytes input);
+
+/* The stream of an id; NULL: it is gone, or was never taken. */
+static inline struct http2_stream *http2_stream_of(nghttp2_session *session, int32_t id)
+{
+  return nghttp2_session_get_stream_user_data(session, id);
+}
 
 /* ---- http2_head.c ---- */
 

@@ -188,11 +188,10 @@ static ssize_t read_body(nghttp2_session *session, int32_t id, uint8_t *to, size
 
 int http2_stream_send_data(struct http2_stream *stream, const uint8_t *frame_head, size_t size)
 {
-  enum { FRAME_HEAD_BYTES = 9 };
   struct exchange *exchange = stream->exchange;
   struct buffer *out = &exchange->reactor->out;
   CHECK_THAT(exchange->body_sent + size, <=, exchange->reply.body.size);
-  buffer_append(out, bytes_of(frame_head, FRAME_HEAD_BYTES));
+  buffer_append(out, bytes_of(frame_head, HTTP2_FRAME_HEAD_BYTES));
   buffer_append(out, bytes_of(exchange->reply.body.data + exchange->body_sent, size));
   exchange->body_sent += size;
   if (out->failed) {
@@ -321,6 +320,7 @@ static ssize_t read_events(nghttp2_session *session, int32_t id, uint8_t *to, si
   if (size > 0) moved(stream);
   if (size > 0 || (*flags & NGHTTP2_DATA_FLAG_EOF) != 0) return (ssize_t)size;
   stream->deferred = true;
+  http2_look_by(stream->http2, http2_stream_deadline(stream));
   return NGHTTP2_ERR_DEFERRED;
 }
 
