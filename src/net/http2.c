@@ -7,8 +7,8 @@
 #include <stddef.h>
 
 enum {
-  READS_PER_RUN = 16, /* before other connections have their turn */
-  LEAVE_MS = 1000,    /* between two GOAWAYs, should the peer not answer our PING */
+  SHARE = 2 * NET_READS_PER_TURN, /* of a turn: reads, and blocks that are sent */
+  LEAVE_MS = 1000,                /* between two GOAWAYs, should the peer not answer our PING */
 };
 
 /* ---- the end ---- */
@@ -39,9 +39,8 @@ static void finish(struct connection *connection)
 static bool settle_failure(struct connection *connection)
 {
   struct http2 *http2 = connection->http2;
-  if (http2->memory.starved) http2_fail(http2, REFUSAL_MEMORY);
-  enum refusal why = http2->failure;
-  if (why == REFUSAL_NONE || http2->terminated) return true;
+  enum refusal why = http2->memory.starved ? REFUSAL_MEMORY : http2->failure;
+  if (why == REFUSAL_NONE || (http2->terminated && why != REFUSAL_MEMORY)) return true;
   http2->terminated = true;
   if (why == REFUSAL_MEMORY || why == REFUSAL_WRITE_STALL ||
       nghttp2_session_terminate_session(http2->session, error_code_of(why)) != 0) {
@@ -67,15 +66,16 @@ static bool gather(struct http2 *http2, struct buffer *out)
 }
 
 /*
- * Sends as long as there is something and the socket takes it. False when nothing is to be read
- * now: it blocks, or the connection ended.
+ * Sends as long as there is something, the socket takes it and the connection has a share of the
+ * turn left. False when nothing is to be read now: it blocks, or the connection ended.
  */
-static bool send_some(struct connection *connection)
+static bool send_some(struct connection *connection, int *share)
 {
   struct http2 *http2 = connection->http2;
   struct buffer *out = &connection->reactor->out;
   while (connection->out == NULL) {
     CHECK_THAT(out->size, ==, 0);
+    if (*share <= 0) return true;
     if (!settle_failure(connection)) return false;
     if (!gather(http2, out)) {
       buffer_clear(out);
@@ -83,6 +83,7 @@ static bool send_some(struct connection *connection)
       return false;
     }
     if (out->size > 0) {
+      (*share)--;
       if (!connection_flush(connection)) return false;
     } else if (http2->failure == REFUSAL_NONE || http2->terminated) {
       break;
@@ -102,9 +103,8 @@ void http2_wake(struct http2 *http2)
 {
   struct connection *connection = http2->connection;
   /* While it is being worked on, or blocked, whoever does that comes by anyway. */
-  if (http2->work || connection->processing || connection->out != NULL) return;
-  http2->work = true;
-  connection_restart_clock(connection);
+  if (!connection->processing && connection->out == NULL)
+    reactor_run_again(connection->reactor, connection);
 }
 
 /* Reads and works once; false when there is nothing to read, or the connection is closed. */
@@ -127,11 +127,8 @@ static void rest(struct connection *connection, bool more)
 {
   if (connection->state == CONNECTION_CLOSED) return;
   connection->processing = false;
-  if (connection->http2 == NULL) return;
-  if (more)
+  if (connection->http2 != NULL && connection_flush(connection) && more)
     http2_wake(connection->http2);
-  else
-    connection_flush(connection);
 }
 
 void http2_run(struct connection *connection)
@@ -144,12 +141,11 @@ void http2_run(struct connection *connection)
     return;
   }
   connection->processing = true;
-  http2->work = false;
-  int reads = 0;
-  bool more = send_some(connection);
-  while (more && connection->readable && reads++ < READS_PER_RUN)
-    more = receive(connection) && send_some(connection);
-  rest(connection, more && connection->readable);
+  int share = SHARE;
+  bool more = send_some(connection, &share);
+  while (more && connection->readable && share-- > 0)
+    more = receive(connection) && send_some(connection, &share);
+  rest(connection, more && (connection->readable || share <= 0));
 }
 
 void http2_deliver(struct connection *connection, struct exchange *exchange)
@@ -176,7 +172,6 @@ void http2_pump(struct subscriber *subscriber)
 int64_t http2_deadline(const struct http2 *http2, int64_t since_ms, const struct net_limits *limits)
 {
   if (http2 == NULL) return since_ms + limits->write_stall_ms;
-  if (http2->work) return since_ms;
   if (http2->stream_count > 0) return http2->look_ms;
   int64_t idle_ms = http2->idle_since_ms + limits->idle_ms;
   return idle_ms < http2->look_ms ? idle_ms : http2->look_ms;
@@ -204,11 +199,9 @@ void http2_out_of_patience(struct connection *connection)
     connection_abort(connection, REFUSAL_WRITE_STALL);
     return;
   }
-  if (!http2->work) {
-    connection->processing = true;
-    look(http2);
-    connection->processing = false;
-  }
+  connection->processing = true;
+  look(http2);
+  connection->processing = false;
   http2_run(connection);
 }
 

@@ -70,7 +70,6 @@ struct http2 {
   uint32_t credit;      /* frames that need a reason and have one */
   enum refusal failure; /* why it ends; REFUSAL_NONE: it goes on */
   bool terminated;      /* the peer was told so */
-  bool work;            /* there is something to send; the timer is set for it */
   bool leaving;         /* GOAWAY was announced */
   bool left;            /* and said: no new streams */
 };
