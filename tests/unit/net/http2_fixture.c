@@ -78,6 +78,15 @@ static void get_later(struct exchange *exchange)
   fixture->kept[fixture->kept_count++] = exchange;
 }
 
+/* Answers others from within its own call. */
+static void get_release(struct exchange *exchange)
+{
+  struct http2_fixture *fixture = begin(exchange);
+  for (size_t i = 0; i < fixture->kept_count; i++)
+    if (fixture->kept[i] != NULL) http2_fixture_answer(fixture, i);
+  reply_text(exchange, BYTES("released"));
+}
+
 static void get_durable(struct exchange *exchange)
 {
   begin(exchange);
@@ -128,6 +137,7 @@ static const struct route ROUTES[] = {
     {POST, "/echo", AUTH_NONE, KEY_NONE, NET_BODY_BYTES, post_echo},
     {POST, "/big", AUTH_NONE, KEY_NONE, HTTP2_BIG_LIMIT_BYTES, post_big},
     {GET | POST, "/later", AUTH_NONE, KEY_NONE, NET_BODY_BYTES, get_later},
+    {GET, "/release", AUTH_NONE, KEY_NONE, 0, get_release},
     {GET, "/durable", AUTH_NONE, KEY_NONE, 0, get_durable},
     {GET, "/close", AUTH_NONE, KEY_NONE, 0, get_close},
     {GET, "/events", AUTH_NONE, KEY_NONE, 0, get_events},

@@ -190,6 +190,33 @@ static void test_a_hundred_out_of_order(void **state)
   http2_fixture_free(fixture);
 }
 
+static void test_a_handler_answers_others(void **state)
+{
+  (void)state;
+  struct http2_fixture *fixture = open_connected(NULL);
+  int32_t first = http2_fixture_request(fixture, "GET", "/later", NULL);
+  int32_t second = http2_fixture_request(fixture, "GET", "/later", NULL);
+  int32_t release = http2_fixture_request(fixture, "GET", "/release", NULL);
+  check_text(http2_fixture_await(fixture, release), 200, "released");
+  check_text(http2_fixture_await(fixture, first), 200, "later");
+  check_text(http2_fixture_await(fixture, second), 200, "later");
+  http2_fixture_free(fixture);
+}
+
+static void test_large_replies_to_a_fast_client(void **state)
+{
+  (void)state;
+  struct http2_fixture *fixture = http2_fixture_open(NULL);
+  world_sim_settings(fixture->sim)->stream_bytes = 64 << 20;
+  http2_fixture_connect(fixture, 1 << 30, false);
+  nghttp2_session_set_local_window_size(fixture->session, NGHTTP2_FLAG_NONE, 0, 1 << 30);
+  int32_t ids[20];
+  for (int i = 0; i < 20; i++) ids[i] = http2_fixture_request(fixture, "GET", "/large", NULL);
+  for (int i = 0; i < 20; i++)
+    assert_int_equal(http2_fixture_await(fixture, ids[i])->body.size, HTTP2_LARGE_BYTES);
+  http2_fixture_free(fixture);
+}
+
 static void test_large_replies_through_small_windows(void **state)
 {
   (void)state;
@@ -436,6 +463,8 @@ int main(void)
       cmocka_unit_test(test_expectations),
       cmocka_unit_test(test_trailers),
       cmocka_unit_test(test_a_hundred_out_of_order),
+      cmocka_unit_test(test_a_handler_answers_others),
+      cmocka_unit_test(test_large_replies_to_a_fast_client),
       cmocka_unit_test(test_large_replies_through_small_windows),
       cmocka_unit_test(test_replies_without_body),
       cmocka_unit_test(test_refusals_of_the_table),
