@@ -8,6 +8,7 @@
 
 enum {
   SHARE = 2 * NET_READS_PER_TURN, /* of a turn: reads, and blocks that are sent */
+  LOOK_MS = 60000,                /* a handler has no deadline here: the timer only comes by */
   LEAVE_MS = 1000,                /* between two GOAWAYs, should the peer not answer our PING */
 };
 
@@ -172,9 +173,9 @@ void http2_pump(struct subscriber *subscriber)
 int64_t http2_deadline(const struct http2 *http2, int64_t since_ms, const struct net_limits *limits)
 {
   if (http2 == NULL) return since_ms + limits->write_stall_ms;
-  if (http2->stream_count > 0) return http2->look_ms;
-  int64_t idle_ms = http2->idle_since_ms + limits->idle_ms;
-  return idle_ms < http2->look_ms ? idle_ms : http2->look_ms;
+  int64_t deadline_ms = http2->stream_count == 0 ? http2->idle_since_ms + limits->idle_ms
+                                                 : http2_now_ms(http2) + LOOK_MS;
+  return deadline_ms < http2->look_ms ? deadline_ms : http2->look_ms;
 }
 
 /* Looks at what may be late, and finds when to look again. */
@@ -266,6 +267,7 @@ void http2_begin(struct connection *connection)
     connection->processing = false;
     connection_keep(connection, (struct bytes){NULL, 0});
   }
+  if (reactor->draining) connection_drain(connection);
   http2_run(connection);
 }
 

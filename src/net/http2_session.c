@@ -16,7 +16,7 @@ enum {
   CREDIT_PER_REQUEST = 3,      /* frames around a request: window, priority, continuation */
   CREDIT_PER_DATA = 2,         /* a DATA frame of ours opens the stream's window and another */
   CREDIT_PER_RESET = 8,        /* DATA that was on its way when we reset a stream */
-  CREDIT_MAX = 65536,          /* so that nobody saves up for a flood */
+  CREDIT_MAX = 8192,           /* so that nobody saves up for a flood */
 };
 
 /* ---- frames without use ---- */

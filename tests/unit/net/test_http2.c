@@ -188,6 +188,32 @@ static void test_drain_of_an_idle_connection(void **state)
   http2_fixture_free(fixture);
 }
 
+static void test_drain_before_the_preface_is_whole(void **state)
+{
+  (void)state;
+  struct http2_fixture *fixture = http2_fixture_open(NULL);
+  http2_fixture_connect_raw(fixture);
+  http2_fixture_write(fixture, bytes_of(HTTP2_PREFACE.data, 10));
+  http2_fixture_run(fixture, 500);
+  server_drain(fixture->server);
+  http2_fixture_write(fixture, bytes_of(HTTP2_PREFACE.data + 10, HTTP2_PREFACE.size - 10));
+  http2_fixture_write_frame(fixture, NGHTTP2_SETTINGS, 0, 0, BYTES(""));
+  assert_true(http2_fixture_await_end(fixture, 2000));
+  http2_fixture_free(fixture);
+}
+
+static void test_handlers_may_take_their_time(void **state)
+{
+  (void)state;
+  struct http2_fixture *fixture = open_connected(NULL);
+  int32_t id = http2_fixture_request(fixture, "GET", "/later", NULL);
+  http2_fixture_run(fixture, 1000000);
+  assert_false(fixture->gone);
+  http2_fixture_answer(fixture, 0);
+  assert_int_equal(http2_fixture_await(fixture, id)->status, 200);
+  http2_fixture_free(fixture);
+}
+
 static void test_requests_per_connection(void **state)
 {
   (void)state;
@@ -277,6 +303,8 @@ int main(void)
       cmocka_unit_test(test_one_stream_that_is_not_taken),
       cmocka_unit_test(test_drain_finishes_what_is_under_way),
       cmocka_unit_test(test_drain_of_an_idle_connection),
+      cmocka_unit_test(test_drain_before_the_preface_is_whole),
+      cmocka_unit_test(test_handlers_may_take_their_time),
       cmocka_unit_test(test_requests_per_connection),
       cmocka_unit_test(test_a_reply_that_closes),
       cmocka_unit_test(test_every_allocation_fails_once),
