@@ -1,6 +1,6 @@
 /*
- * The outgoing client (client.h) on a loop (loop.h): its descriptors are watched beside the server's,
- * and one timer serves it.
+ * The outgoing client (client.h) on a loop (loop.h): its descriptors are watched beside the
+ * server's, and one timer serves it.
  *
  * The driver is the caller's and stays where it is until it is closed. One thread, the loop's.
  */

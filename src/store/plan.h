@@ -1,17 +1,19 @@
 /*
- * A plan: one transaction that several rooms put together, and what each does once it is in the log.
+ * A plan: one transaction that several rooms put together, and what each does once it is in the
+ * log.
  *
  *     plan_init -> plan_add ... plan_add, plan_after ... plan_after -> plan_commit
- *                                                                        | refused: nothing happened
+ *                                                                        | refused: nothing
+ *                                                                        happened
  *                                                                        ` done: hooks, in order
  *
- * A reservation's plan holds the tickets, the order, the outbox and the idempotency record; a relay's
- * holds the messages of several queues. Each room adds its actions, and a hook that brings what it
- * keeps in memory up to date. A hook runs past the point of no return: it cannot fail, so whoever
- * adds it has reserved the memory it needs.
+ * A reservation's plan holds the tickets, the order, the outbox and the idempotency record; a
+ * relay's holds the messages of several queues. Each room adds its actions, and a hook that brings
+ * what it keeps in memory up to date. A hook runs past the point of no return: it cannot fail, so
+ * whoever adds it has reserved the memory it needs.
  *
- * Memory: the plan is the caller's, usually in the arena; actions borrow from the arena until commit.
- * Engine thread.
+ * Memory: the plan is the caller's, usually in the arena; actions borrow from the arena until
+ * commit. Engine thread.
  */
 #ifndef TACOS_STORE_PLAN_H
 #define TACOS_STORE_PLAN_H
