@@ -4,7 +4,7 @@
 #include "base/world_linux.h"
 #include "cmd/commands.h"
 #include "cmd/key_file.h"
-#include "cmd/platform_tables.h"
+#include "sale/platform_tables.h"
 #include "cmd/serve_options.h"
 #include "cmd/systemd.h"
 

@@ -1,8 +1,8 @@
 /*
  * The tables of the platform: names, keys, indexes, TTL and streams, as data.
  */
-#ifndef TACOS_CMD_PLATFORM_TABLES_H
-#define TACOS_CMD_PLATFORM_TABLES_H
+#ifndef TACOS_SALE_PLATFORM_TABLES_H
+#define TACOS_SALE_PLATFORM_TABLES_H
 
 #include "store/store.h"
 

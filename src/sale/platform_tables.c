@@ -1,4 +1,4 @@
-#include "cmd/platform_tables.h"
+#include "sale/platform_tables.h"
 
 #include "base/check.h"
 
