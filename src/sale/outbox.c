@@ -1,0 +1,28 @@
+#include "sale/sale_parts.h"
+
+/*
+ * pk OUTBOX#{eventId}, sk CREATED#{timestamp}. The row's id is the event's id on the bus, so that
+ * it is the same however often it is delivered.
+ */
+void outbox_add(struct sale_step *step, struct bytes type, struct bytes aggregate_type,
+                struct bytes aggregate_id, struct bytes detail)
+{
+  struct sale *sale = step->sale;
+  struct arena *arena = step->plan->arena;
+  char created[INSTANT_TEXT_BYTES];
+  instant_format(step->now_ms, created);
+  struct bytes id = sale_new_id(sale, arena, BYTES("ev_"));
+  struct record_writer *writer = &sale->writer;
+  record_begin(writer);
+  record_text(writer, BYTES("pk"), record_key(arena, BYTES("OUTBOX#"), id));
+  record_text(writer, BYTES("sk"),
+              record_key(arena, BYTES("CREATED#"), bytes_of(created, sizeof created)));
+  record_text(writer, BYTES("eventId"), id);
+  record_text(writer, BYTES("eventType"), type);
+  record_text(writer, BYTES("eventData"), detail);
+  record_text(writer, BYTES("aggregateType"), aggregate_type);
+  record_text(writer, BYTES("aggregateId"), aggregate_id);
+  record_text(writer, BYTES("createdAt"), bytes_of(created, sizeof created));
+  record_bool(writer, BYTES("published"), false);
+  sale_step_put(step, sale->outbox, record_end(writer, arena), NULL, NULL);
+}

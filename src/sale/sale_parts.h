@@ -1,0 +1,166 @@
+/*
+ * What the files of the domain share; sale.h is for everybody else.
+ *
+ *     catalogue.c   events            reserve.c      holds           payment.c   intents and their
+ *     end
+ *     ticket.c      rows of tickets   reservation.c  their reading   order.c     confirm and refund
+ *     outbox.c      what is told      resolve.c      expire, cancel
+ */
+#ifndef TACOS_SALE_SALE_PARTS_H
+#define TACOS_SALE_SALE_PARTS_H
+
+#include "sale/idempotency.h"
+#include "sale/sale.h"
+#include "sale/seat_map.h"
+
+enum ticket_status { TICKET_AVAILABLE, TICKET_RESERVED, TICKET_SOLD, TICKET_STATUSES };
+
+extern const struct bytes ticket_status_names[TICKET_STATUSES];
+
+/* Expressions that are compiled once, with the places of their values. */
+struct sale_expressions {
+  const struct expression *ticket_is;     /* condition: state and reservation are as expected */
+  const struct expression *ticket_held;   /* the same for a held one */
+  const struct expression *ticket_set;    /* update of a ticket's state */
+  const struct expression *ticket_extend; /* update of a hold's end */
+  const struct expression *buyer_below;   /* condition: the counter leaves room */
+  const struct expression *buyer_add;     /* update: ADD seats */
+  const struct expression *absent;        /* condition: attribute_not_exists(pk) */
+  const struct expression *of_user;       /* key condition: the reservations of a user */
+};
+
+struct sale {
+  struct sale_options options;
+  struct store *store;
+  struct memory *memory;
+  uint64_t hash_seed; /* of names in plans */
+  struct table *tickets, *ticket_events, *reservations, *orders, *outbox, *idempotency;
+  struct id_generator ids;
+  struct record_writer writer;
+  struct arena compiled;
+  struct sale_expressions expressions;
+  struct sale_event **events; /* in order of id */
+  size_t event_count, event_capacity;
+  struct sale_creation *creations; /* under way, oldest first */
+  struct sale_flight *flights;     /* requests that are answered later */
+};
+
+/* A request that is answered later: few at a time, those of the password pool. */
+struct sale_flight {
+  struct sale_flight *next;
+  char id[IDEMPOTENCY_ID_BYTES];
+};
+
+/* Whether a step of building a plan still has memory; the first failure is remembered. */
+struct sale_step {
+  struct sale *sale;
+  struct plan *plan;
+  int64_t now_ms;
+  bool failed;
+};
+
+bool sale_compile(struct sale *sale, struct error *error);
+
+/* Puts an item, with an optional condition; VALUE_NONE fails the step. */
+void sale_step_put(struct sale_step *step, struct table *table, struct value item,
+                   const struct expression *condition, const struct value *values);
+
+/* A key of the two attributes pk and sk, and the item that has it now. */
+struct value sale_key(struct sale *sale, struct arena *arena, struct bytes pk, struct bytes sk);
+struct value sale_find(const struct table *table, struct arena *arena, struct bytes pk,
+                       struct bytes sk);
+
+/* A new id: prefix and ULID, in the arena. */
+struct bytes sale_new_id(struct sale *sale, struct arena *arena, struct bytes prefix);
+
+/* ---- catalogue.c ---- */
+
+bool catalogue_load(struct sale *sale, struct error *error);
+void catalogue_free(struct sale *sale);
+
+/* ---- ticket.c ---- */
+
+struct bytes ticket_id(struct arena *arena, struct bytes event_id, struct bytes seat_id);
+
+struct ticket_change {
+  struct bytes ticket_id;
+  struct bytes event_id;
+  struct bytes reservation_id; /* that has it, or had it */
+  struct bytes user_id;
+  enum ticket_status from, to;
+  int64_t hold_expires_ms; /* with TICKET_RESERVED */
+  int64_t price;
+};
+
+/* The ticket's state, its row of history and its event: three actions. */
+void ticket_add_change(struct sale_step *step, const struct ticket_change *change);
+
+/* One row of a ticket's history. */
+void ticket_add_history(struct sale_step *step, struct bytes id, struct bytes type,
+                        struct bytes user_id, int64_t version, struct bytes detail);
+
+/* A hold that goes on until later: the ticket alone. */
+void ticket_add_extension(struct sale_step *step, const struct sale_reservation *reservation,
+                          struct bytes seat_id);
+
+/* ---- outbox.c ---- */
+
+/* An event for the bus: detail is a JSON object. */
+void outbox_add(struct sale_step *step, struct bytes type, struct bytes aggregate_type,
+                struct bytes aggregate_id, struct bytes detail);
+
+/* ---- reservation.c ---- */
+
+bool reservation_read(struct sale *sale, struct arena *arena, struct value item,
+                      struct sale_reservation *reservation);
+struct value reservation_item(struct sale *sale, struct arena *arena,
+                              const struct sale_reservation *reservation);
+struct value reservation_load(struct sale *sale, struct arena *arena, struct bytes id);
+
+/* Changes the buyer's counter of an event by so many seats; limit 0: no condition. */
+void buyer_add_seats(struct sale_step *step, const struct sale_event *event, struct bytes user_id,
+                     int64_t seats, int64_t limit);
+int64_t buyer_seats(struct sale *sale, struct arena *arena, const struct sale_event *event,
+                    struct bytes user_id);
+
+/* {"reservationId","userId","eventId","ticketIds"} as members of the open object. */
+void reservation_write_ids(struct json_writer *writer, struct arena *arena,
+                           const struct sale_reservation *reservation);
+
+/* ---- payment.c ---- */
+
+void payment_put(struct sale_step *step, struct sale_payment *payment);
+/* Tells the bus of it. */
+void payment_tell(struct sale_step *step, const struct sale_payment *payment, struct bytes type);
+
+/* ---- seats.c ---- */
+
+/* What the map knows of a seat; false when the event has none with this id. */
+bool seats_read(struct arena *arena, const struct sale_event *event, struct bytes seat_id,
+                struct sale_seat *seat);
+bool seats_describe(struct arena *arena, const struct sale_event *event, uint32_t place,
+                    struct sale_seat *seat);
+
+/* The number that stands for a reservation in the map: its id without prefix. */
+bool seats_number(struct bytes reservation_id, struct id *id);
+
+enum seats_change { SEATS_HELD, SEATS_EXTENDED, SEATS_RELEASED, SEATS_SOLD, SEATS_REFUNDED };
+
+/* Brings the map up to date once the plan is in the log. */
+void seats_after(struct sale_step *step, struct sale_event *event, enum seats_change change,
+                 struct bytes reservation_id, const struct sale_seat *seats, uint32_t count,
+                 int64_t until_ms);
+
+/* ---- resolve.c ---- */
+
+/* Expires a lapsed reservation in a transaction of its own; nothing when it was resolved before. */
+enum sale_refusal sale_tidy(struct sale *sale, struct bytes reservation_id, int64_t now_ms);
+
+/* The same for whoever's lapsed holds are on these seats. */
+enum sale_refusal sale_tidy_seats(struct sale *sale, const struct sale_event *event,
+                                  const struct sale_seat *seats, uint32_t count, int64_t now_ms);
+
+/* The same for a buyer's, whose seats count against the limit until then. */
+enum sale_refusal sale_tidy_buyer(struct sale *sale, struct bytes user_id, int64_t now_ms);
+
+#endif
