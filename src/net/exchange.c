@@ -36,6 +36,7 @@ void exchange_reset(struct exchange *exchange)
   exchange->sent = false;
   exchange->refused = false;
   exchange->trusted = false;
+  exchange->identity = NULL;
   exchange->body = (struct bytes){NULL, 0};
   exchange->raw_head = (struct bytes){NULL, 0};
   exchange->body_sent = 0;

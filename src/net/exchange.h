@@ -64,6 +64,7 @@ struct exchange {
 
   /* For the handler. */
   void *context;           /* of the server's options */
+  void *identity;          /* who calls, as the server's admit found; NULL: nobody we know */
   route_handler *fallback; /* of the endpoint */
   struct arena arena;
   struct memory memory; /* of the arena */

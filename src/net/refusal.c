@@ -81,6 +81,10 @@ static const struct refusal_row ROWS[REFUSAL_COUNT] = {
                         "this path does not take this method: see the Allow header", false},
     [REFUSAL_UNAUTHORIZED] = {"unauthorized", 401, "UNAUTHORIZED",
                               "log in, and send the token as 'Authorization: Bearer ...'", false},
+    [REFUSAL_FORBIDDEN] = {"forbidden", 403, "FORBIDDEN",
+                           "this is for administrators: log in as one", false},
+    [REFUSAL_RATE_LIMITED] = {"rate_limited", 429, "RATE_LIMITED",
+                              "too many requests: wait as long as Retry-After says", false},
     [REFUSAL_KEY_MISSING] = {"key_missing", 400, "IDEMPOTENCY_KEY_REQUIRED",
                              "send an Idempotency-Key header with a UUID, a new one for each "
                              "attempt to do something new",

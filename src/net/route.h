@@ -34,7 +34,11 @@ enum {
 
 #define HTTP_BIT(method) ((uint32_t)1 << (method))
 
-/* Who may call. The shield decides; without one, everything but AUTH_NONE is refused. */
+/*
+ * Who may call: anybody, anybody but with no bad token, a user, an administrator, whoever signs
+ * (its handler looks). The shield decides; without one (server.h: admit), what is for users and
+ * administrators is refused.
+ */
 enum route_auth { AUTH_NONE, AUTH_OPTIONAL, AUTH_USER, AUTH_ADMIN, AUTH_SIGNATURE };
 
 /* Whether an Idempotency-Key must be sent. */

@@ -192,8 +192,9 @@ static enum refusal check_row(const struct exchange *exchange)
 {
   const struct route *route = exchange->match.route;
   struct bytes key = exchange->head.fields[HTTP_IDEMPOTENCY_KEY];
-  /* Denied by default: who may call such a route is for the shield to say. */
-  if (route->auth == AUTH_USER || route->auth == AUTH_ADMIN) return REFUSAL_UNAUTHORIZED;
+  /* Denied by default: nobody is there who could say who calls. */
+  bool closed = route->auth == AUTH_USER || route->auth == AUTH_ADMIN;
+  if (closed && exchange->server->options.admit == NULL) return REFUSAL_UNAUTHORIZED;
   if (route->key == KEY_REQUIRED && !is_uuid(key)) return REFUSAL_KEY_MISSING;
   if (route->key == KEY_OPTIONAL && key.data != NULL && !is_uuid(key)) return REFUSAL_KEY_MISSING;
   return REFUSAL_NONE;
@@ -202,6 +203,10 @@ static enum refusal check_row(const struct exchange *exchange)
 void server_handle(struct server *server, struct exchange *exchange)
 {
   exchange->handled_ns = server->loop->now_ns;
+  if (server->options.admit != NULL && !server->options.admit(exchange)) {
+    exchange_send(exchange);
+    return;
+  }
   if (exchange->match.route == NULL) {
     answer_no_route(exchange);
     return;

@@ -58,7 +58,14 @@ struct server_options {
   struct cors *cors;               /* NULL: only the server's own origin */
   struct trusted_proxies *proxies; /* NULL: none */
   void *context;                   /* of exchanges, for handlers */
-  struct logger *logger;           /* NULL: silent */
+  /*
+   * Who may call: asked for every request that found its way here, before its handler, also where
+   * there is no route (match.route NULL). It may add headers and set exchange->identity; when it
+   * says no, it has built the reply, which the door sends. NULL: routes for users and admins are
+   * refused, and the rest is open.
+   */
+  bool (*admit)(struct exchange *exchange);
+  struct logger *logger; /* NULL: silent */
 };
 
 struct server;
