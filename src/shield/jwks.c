@@ -263,7 +263,9 @@ static bool read_set(struct json_reader *reader, struct jwks *keys, struct error
     return error_set(error, ERROR_INVALID, "the JWK Set has no key for RS256 or ES256");
   }
   if (error->code != ERROR_NONE) return false;
-  return error_set(error, reader->error.code, "the JWK Set: %s", reader->error.message);
+  bool no_memory = reader->error.code == ERROR_NO_MEMORY;
+  return error_set(error, no_memory ? ERROR_NO_MEMORY : ERROR_INVALID, "the JWK Set: %s",
+                   reader->error.message);
 }
 
 struct jwks *jwks_parse(struct memory *memory, struct bytes json, struct error *error)

@@ -12,8 +12,8 @@
 
 enum {
   MAC_BYTES = HASH_SHA256_BYTES,
-  MAC_TEXT_BYTES = 43,     /* of its base64url */
-  SIGNATURE_BYTES = 1024,  /* RSA of 8,192 bits */
+  MAC_TEXT_BYTES = 43,    /* of its base64url */
+  SIGNATURE_BYTES = 1024, /* RSA of 8,192 bits */
 };
 
 /* What jwt_issue writes, and what nearly all tokens begin with: {"alg":"HS256","typ":"JWT"}. */
