@@ -7,10 +7,10 @@
  *     claims {"sub","user_id","username","role":"user"|"admin","iat","exp","iss","aud"}
  *
  * Issued are HS256 tokens, with the installation's secret. Verified are those, and RS256 and ES256
- * ones with the keys of a JWK Set (jwks.h) when there is one. The key decides the algorithm: "HS256"
- * means the secret and nothing else, the others mean keys that are made for them; "none" means
- * nothing here. Looked at in this order: size, parts, header, signature, claims. So who has no key
- * learns nothing from our answers but that.
+ * ones with the keys of a JWK Set (jwks.h) when there is one. The key decides the algorithm:
+ * "HS256" means the secret and nothing else, the others mean keys that are made for them; "none"
+ * means nothing here. Looked at in this order: size, parts, header, signature, claims. So who has
+ * no key learns nothing from our answers but that.
  *
  * Memory: made on the world given; tokens and identities are in the caller's arena. Engine thread.
  */
@@ -67,8 +67,8 @@ void jwt_free(struct jwt *jwt);
 void jwt_use_keys(struct jwt *jwt, const struct jwks *keys);
 
 /*
- * A token for whom the identity describes, from now on. False when there is no memory. The texts are
- * UTF-8 within the limits of identity.h (CHECKed).
+ * A token for whom the identity describes, from now on. False when there is no memory. The texts
+ * are UTF-8 within the limits of identity.h (CHECKed).
  */
 bool jwt_issue(const struct jwt *jwt, const struct identity *identity, int64_t now_s,
                struct arena *arena, struct bytes *token);

@@ -8,7 +8,7 @@
  * than a machine has to spare when a whole city logs in. A hash is verified with the cost in its
  * string, which is bounded, so that a string from outside cannot make us take any memory or time.
  *
- * Hashing takes the memory of its cost from malloc, some 20 ms, and wipes it (libargon2). Pure
+ * Hashing takes the memory of its cost from malloc for 20 to 40 ms and wipes it (libargon2). Pure
  * functions, any thread; the struct memory (of the calling thread) is asked for permission only,
  * so that a test can refuse it.
  */

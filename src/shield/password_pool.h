@@ -20,8 +20,8 @@
 
 enum {
   PASSWORD_THREADS_MAX = 16,
-  PASSWORD_THREADS = 1, /* unless told otherwise: 50 logins a second, and one core for the sale */
-  PASSWORD_JOBS = 128,  /* waiting and running: the last one waits for 2.5 s */
+  PASSWORD_THREADS = 1, /* unless told otherwise: 25 to 50 logins a second */
+  PASSWORD_JOBS = 64,   /* waiting and running: the last one waits for 2.5 s at most */
   PASSWORD_NICE = 5,    /* priority below the engine's and the log's (nice(2)) */
 };
 

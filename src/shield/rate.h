@@ -5,7 +5,8 @@
  * Counted is with the generic cell rate algorithm (ITU-T I.371, "virtual scheduling"): one number
  * for each key, the time TAT at which all it took is paid back. With T = seconds / requests
  *
- *     request at `now`:  new = max(TAT, now) + T;   allowed if new - now <= burst * T, then TAT = new
+ *     request at `now`:  new = max(TAT, now) + T
+ *     allowed if new - now <= burst * T, and then TAT = new
  *     remaining = burst - (new - now) / T           what may come at once after this one
  *     full again at TAT; the next one is allowed at TAT + T - burst * T
  *

@@ -1,8 +1,8 @@
 /*
  * Accounts: who may log in.
  *
- *     ticket-users   user_id "01J8..."        username "Alice1", password_hash, email, display_name,
- *                                             role, created_at
+ *     ticket-users   user_id "01J8..."          username "Alice1", password_hash, email,
+ *                                               display_name, role, created_at
  *                    user_id "USERNAME#alice1"  account "01J8..."      (the guard)
  *
  * A user name is 3 to 20 letters and digits of ASCII, unique whatever the case: "Alice1" and

@@ -2,8 +2,8 @@
  * Tokens. The first byte says what the rest is:
  *
  *   0  a token from a stranger: it is taken only if its last part is the HMAC of what stands before
- *   1  claims that we sign: the signature is never what is wrong with them, and with one bit changed
- *      it always is
+ *   1  claims that we sign: the signature is never what is wrong with them, and with one bit
+ *      changed they are never taken
  *   2  the same for a header
  */
 #include "base/check.h"
@@ -22,7 +22,7 @@ static const char HEADER[] = "{\"alg\":\"HS256\",\"typ\":\"JWT\"}";
 static const char CLAIMS[] = "{\"sub\":\"u\",\"exp\":1800000100,\"iss\":\"traffic-tacos\","
                              "\"aud\":\"traffic-tacos-api\"}";
 
-/* The oracle: whether the text behind the last dot is the MAC of all before it, and nothing else. */
+/* The oracle: whether the text behind the last dot is the MAC of all before it. */
 static bool is_signed(struct bytes token)
 {
   size_t dot = token.size;
