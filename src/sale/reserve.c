@@ -154,7 +154,7 @@ enum sale_refusal sale_reserve(struct sale *sale, struct plan *plan, const struc
                                struct error *error)
 {
   struct arena *arena = plan->arena;
-  uint32_t places[SALE_SEATS_MAX];
+  uint32_t places[SALE_SEATS_MAX] = {0};
   uint32_t quantity = ask->seat_count > 0 ? ask->seat_count : ask->quantity;
   enum sale_refusal refusal = check_ask(ask, error);
   if (refusal != SALE_OK) return refusal;
