@@ -22,6 +22,14 @@ static const uint8_t hex_values[256] = {
     ['8'] = 9,  ['9'] = 10, ['a'] = 11, ['b'] = 12, ['c'] = 13, ['d'] = 14, ['e'] = 15, ['f'] = 16,
     ['A'] = 11, ['B'] = 12, ['C'] = 13, ['D'] = 14, ['E'] = 15, ['F'] = 16,
 };
+
+/* No 0, 1, 8 and 9. */
+static const uint8_t base32_values[256] = {
+    ['A'] = 1,  ['B'] = 2,  ['C'] = 3,  ['D'] = 4,  ['E'] = 5,  ['F'] = 6,  ['G'] = 7,  ['H'] = 8,
+    ['I'] = 9,  ['J'] = 10, ['K'] = 11, ['L'] = 12, ['M'] = 13, ['N'] = 14, ['O'] = 15, ['P'] = 16,
+    ['Q'] = 17, ['R'] = 18, ['S'] = 19, ['T'] = 20, ['U'] = 21, ['V'] = 22, ['W'] = 23, ['X'] = 24,
+    ['Y'] = 25, ['Z'] = 26, ['2'] = 27, ['3'] = 28, ['4'] = 29, ['5'] = 30, ['6'] = 31, ['7'] = 32,
+};
 /* clang-format on */
 
 static const char base64_digits[] =
@@ -142,4 +150,41 @@ bool encode_from_base64(struct bytes text, uint8_t *to, size_t *size)
 bool encode_from_base64url(struct bytes text, uint8_t *to, size_t *size)
 {
   return from_digits(text, base64url_values, to, size);
+}
+
+size_t encode_to_base32(struct bytes slice, char *text)
+{
+  static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
+  uint32_t bits = 0;
+  unsigned int count = 0; /* of bits not written yet, below 5 before each byte */
+  char *next = text;
+  for (size_t i = 0; i < slice.size; i++) {
+    bits = (bits << 8 | slice.data[i]) & 0xFFF;
+    for (count += 8; count >= 5; count -= 5) *next++ = digits[bits >> (count - 5) & 31];
+  }
+  if (count > 0) *next++ = digits[bits << (5 - count) & 31];
+  size_t size = (size_t)(next - text);
+  CHECK_THAT(size, ==, encode_base32_size(slice.size));
+  return size;
+}
+
+/* A byte is written when its last digit has been read: never beyond what was read. */
+bool encode_from_base32(struct bytes text, uint8_t *to, size_t *size)
+{
+  uint32_t bits = 0;
+  unsigned int count = 0; /* of bits that make no byte yet, below 8 */
+  size_t written = 0;
+  for (size_t i = 0; i < text.size; i++) {
+    uint32_t value = base32_values[text.data[i]];
+    if (value == 0) return false;
+    bits = (bits << 5 | (value - 1)) & 0xFFF;
+    count += 5;
+    if (count < 8) continue;
+    count -= 8;
+    to[written++] = (uint8_t)(bits >> count);
+  }
+  /* Five bits or more are a digit too many; fewer fill the last digit up and are zero. */
+  if (count >= 5 || (bits & ((1U << count) - 1)) != 0) return false;
+  *size = written;
+  return true;
 }

@@ -38,20 +38,21 @@ static void test_gives_published_values(void **state)
 {
   (void)state;
   static const struct {
-    const char *plain, *base64, *base64url, *hex;
+    const char *plain, *base64, *base64url, *base32, *hex;
   } vectors[] = {
-      {"", "", "", ""},
-      {"f", "Zg==", "Zg", "66"},
-      {"fo", "Zm8=", "Zm8", "666f"},
-      {"foo", "Zm9v", "Zm9v", "666f6f"},
-      {"foob", "Zm9vYg==", "Zm9vYg", "666f6f62"},
-      {"fooba", "Zm9vYmE=", "Zm9vYmE", "666f6f6261"},
-      {"foobar", "Zm9vYmFy", "Zm9vYmFy", "666f6f626172"},
-      {"\xfb\xff\xbf", "+/+/", "-_-_", "fbffbf"},
+      {"", "", "", "", ""},
+      {"f", "Zg==", "Zg", "MY", "66"},
+      {"fo", "Zm8=", "Zm8", "MZXQ", "666f"},
+      {"foo", "Zm9v", "Zm9v", "MZXW6", "666f6f"},
+      {"foob", "Zm9vYg==", "Zm9vYg", "MZXW6YQ", "666f6f62"},
+      {"fooba", "Zm9vYmE=", "Zm9vYmE", "MZXW6YTB", "666f6f6261"},
+      {"foobar", "Zm9vYmFy", "Zm9vYmFy", "MZXW6YTBOI", "666f6f626172"},
+      {"\xfb\xff\xbf", "+/+/", "-_-_", "7P736", "fbffbf"},
   };
   for (size_t i = 0; i < sizeof(vectors) / sizeof(vectors[0]); i++) {
     assert_pair(encode_to_base64, encode_from_base64, vectors[i].plain, vectors[i].base64);
     assert_pair(encode_to_base64url, encode_from_base64url, vectors[i].plain, vectors[i].base64url);
+    assert_pair(encode_to_base32, encode_from_base32, vectors[i].plain, vectors[i].base32);
     assert_pair(encode_to_hex, encode_from_hex, vectors[i].plain, vectors[i].hex);
   }
 }
@@ -65,10 +66,11 @@ static void test_round_trip_in_place(void **state)
     decode_function *decode;
   } pairs[] = {{encode_to_hex, encode_from_hex},
                {encode_to_base64, encode_from_base64},
-               {encode_to_base64url, encode_from_base64url}};
+               {encode_to_base64url, encode_from_base64url},
+               {encode_to_base32, encode_from_base32}};
   uint8_t plain[256];
   for (size_t i = 0; i < sizeof(plain); i++) plain[i] = (uint8_t)(i * 167 + 13);
-  for (size_t pair = 0; pair < 3; pair++) {
+  for (size_t pair = 0; pair < sizeof(pairs) / sizeof(pairs[0]); pair++) {
     for (size_t size = 0; size <= sizeof(plain); size++) {
       char text[TEXT_BYTES_MAX];
       size_t text_size = pairs[pair].encode(bytes_of(plain, size), text);
@@ -93,6 +95,13 @@ static void test_sizes_are_exact(void **state)
   assert_int_equal(encode_base64url_size(3), 4);
   assert_int_equal(encode_base64url_size(16), 22);
   assert_int_equal(encode_hex_size(16), 32);
+  assert_int_equal(encode_base32_size(0), 0);
+  assert_int_equal(encode_base32_size(1), 2);
+  assert_int_equal(encode_base32_size(2), 4);
+  assert_int_equal(encode_base32_size(3), 5);
+  assert_int_equal(encode_base32_size(4), 7);
+  assert_int_equal(encode_base32_size(5), 8);
+  assert_int_equal(encode_base32_size(16), 26);
 }
 
 /* Each character in each position of a group is accepted exactly when it is a digit. */
@@ -114,6 +123,8 @@ static void test_digits_are_exactly_the_alphabet(void **state)
       assert_int_equal(encode_from_base64url(bytes_of(text, 8), back, &size), known);
       known = character > 0 && strchr("0123456789abcdefABCDEF", (int)character) != NULL;
       assert_int_equal(encode_from_hex(bytes_of(text, 8), back, &size), known);
+      known = character > 0 && strchr("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", (int)character) != NULL;
+      assert_int_equal(encode_from_base32(bytes_of(text, 8), back, &size), known);
     }
   }
 }
@@ -147,6 +158,17 @@ static void test_refuses_bits_after_the_last_byte(void **state)
   assert_refused(encode_from_base64, "Zm9=");
 }
 
+/* No byte ends in a first, third or sixth digit of a group; bits after the last byte are zero. */
+static void test_base32_has_one_spelling(void **state)
+{
+  (void)state;
+  static const char *const bad[] = {
+      "A",        "AAA", "AAAAAA",    "MZXW6YTBO", "MZ",   "MZXR",     "my", "MZXW7",    "MZXW6YR",
+      "MY======", "MY=", "MZXW6 YTB", "M Y",       "MY\n", "MZXW6YT=", "01", "MZXW6YT8", "=="};
+  for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+    assert_refused(encode_from_base32, bad[i]);
+}
+
 static void test_hex_refuses_odd_and_foreign(void **state)
 {
   (void)state;
@@ -168,6 +190,7 @@ int main(void)
       cmocka_unit_test(test_base64_refuses_bad_padding),
       cmocka_unit_test(test_base64url_refuses_padding_and_odd_sizes),
       cmocka_unit_test(test_refuses_bits_after_the_last_byte),
+      cmocka_unit_test(test_base32_has_one_spelling),
       cmocka_unit_test(test_hex_refuses_odd_and_foreign),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
