@@ -30,7 +30,7 @@ endif
 COMMON   := -std=gnu17 -Isrc -g $(WARNINGS) -fno-strict-aliasing -D_GNU_SOURCE -pthread -MMD -MP
 HARDEN   := -fPIE -fstack-protector-strong -fstack-clash-protection -fcf-protection
 HARDEN_LINK := -pie -Wl,-z,relro,-z,now,-z,noexecstack
-LIBS     := -lssl -lcrypto -lnghttp2 -lcurl -largon2 -lz -lxxhash -lm -pthread
+LIBS     := -lssl -lcrypto -lnghttp2 -lcurl -largon2 -lz -lxxhash -lqrencode -lm -pthread
 
 CFLAGS_release := -O2 $(HARDEN) -D_FORTIFY_SOURCE=2
 LDFLAGS_release := $(HARDEN_LINK)
