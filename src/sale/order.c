@@ -27,6 +27,17 @@ static struct bytes order_id_of(struct arena *arena, struct bytes reservation_id
                              reservation_id.size - RESERVATION_PREFIX_BYTES));
 }
 
+/* The issue of each ticket, beside its seat. */
+static void read_issues(struct value item, struct sale_order *order)
+{
+  struct value list = value_attribute(item, BYTES("issues"));
+  if (value_type(list) != VALUE_LIST) return;
+  struct value_iterator iterator = value_iterate(list);
+  struct value element;
+  for (uint32_t i = 0; i < order->quantity && value_next(&iterator, NULL, &element); i++)
+    if (!value_integer(element, &order->issues[i])) order->issues[i] = 0;
+}
+
 static bool order_read(struct sale *sale, struct arena *arena, struct value item,
                        struct sale_order *order)
 {
@@ -55,6 +66,7 @@ static bool order_read(struct sale *sale, struct arena *arena, struct value item
     if (!seats_read(arena, order->event, value_bytes(element), &order->seats[place])) return false;
     order->ticket_ids[place] = ticket_id(arena, order->event->id, order->seats[place].id);
   }
+  read_issues(item, order);
   return true;
 }
 
@@ -80,6 +92,7 @@ static struct value order_item(struct sale *sale, struct arena *arena,
   record_text(writer, BYTES("paymentId"), order->payment_id);
   record_text(writer, BYTES("paymentIntentId"), order->intent_id);
   record_texts(writer, BYTES("seatIds"), seat_ids, order->quantity);
+  record_integers(writer, BYTES("issues"), order->issues, order->quantity);
   record_integer(writer, BYTES("totalAmount"), order->amount);
   record_integer(writer, BYTES("refundedAmount"), order->refunded);
   record_text(writer, BYTES("currency"), order->currency);
@@ -128,8 +141,8 @@ enum sale_refusal sale_order_list(struct sale *sale, struct arena *arena, struct
 
 /* ---- confirm ---- */
 
-static bool change_seats(struct sale_step *step, const struct sale_order *order,
-                         enum ticket_status from, enum ticket_status to)
+static bool change_seats(struct sale_step *step, struct sale_order *order, enum ticket_status from,
+                         enum ticket_status to)
 {
   for (uint32_t i = 0; i < order->quantity; i++) {
     const struct ticket_change change = {
@@ -141,7 +154,8 @@ static bool change_seats(struct sale_step *step, const struct sale_order *order,
         .to = to,
         .price = order->seats[i].price,
     };
-    ticket_add_change(step, &change);
+    int64_t version = ticket_add_change(step, &change);
+    if (to == TICKET_SOLD) order->issues[i] = version;
   }
   seats_after(step, order->event, to == TICKET_SOLD ? SEATS_SOLD : SEATS_REFUNDED,
               order->reservation_id, order->seats, order->quantity, 0);

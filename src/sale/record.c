@@ -54,6 +54,15 @@ void record_texts(struct record_writer *writer, struct bytes name, const struct 
   value_write_end(&writer->writer);
 }
 
+void record_integers(struct record_writer *writer, struct bytes name, const int64_t *integers,
+                     size_t count)
+{
+  value_write_name(&writer->writer, name);
+  value_write_begin(&writer->writer, VALUE_LIST);
+  for (size_t i = 0; i < count; i++) value_write_integer(&writer->writer, integers[i]);
+  value_write_end(&writer->writer);
+}
+
 struct value record_end(struct record_writer *writer, struct arena *arena)
 {
   struct value item;

@@ -33,6 +33,9 @@ void record_instant(struct record_writer *writer, struct bytes name, int64_t tim
 /* A list of texts. */
 void record_texts(struct record_writer *writer, struct bytes name, const struct bytes *texts,
                   size_t count);
+/* A list of integers. */
+void record_integers(struct record_writer *writer, struct bytes name, const int64_t *integers,
+                     size_t count);
 struct value record_end(struct record_writer *writer, struct arena *arena);
 
 /* An attribute's text, empty when it is absent or no string. */

@@ -285,6 +285,7 @@ struct sale_order {
   uint32_t quantity;
   struct sale_seat seats[SALE_SEATS_MAX];
   struct bytes ticket_ids[SALE_SEATS_MAX];
+  int64_t issues[SALE_SEATS_MAX]; /* version of each ticket once it was sold; 0: not known */
   int64_t amount, refunded;
   int64_t created_ms, updated_ms;
 };

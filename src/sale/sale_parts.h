@@ -92,8 +92,8 @@ struct ticket_change {
   int64_t price;
 };
 
-/* The ticket's state, its row of history and its event: three actions. */
-void ticket_add_change(struct sale_step *step, const struct ticket_change *change);
+/* The ticket's state, its row of history and its event: three actions. Returns its new version. */
+int64_t ticket_add_change(struct sale_step *step, const struct ticket_change *change);
 
 /* One row of a ticket's history. */
 void ticket_add_history(struct sale_step *step, struct bytes id, struct bytes type,

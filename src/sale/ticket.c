@@ -86,7 +86,7 @@ void ticket_add_history(struct sale_step *step, struct bytes id, struct bytes ty
 /* The places of ticket_is and ticket_set. */
 enum { FROM, TO, EXPIRES, RESERVATION, OWNER, VERSION, UPDATED, TICKET_VALUES };
 
-void ticket_add_change(struct sale_step *step, const struct ticket_change *change)
+int64_t ticket_add_change(struct sale_step *step, const struct ticket_change *change)
 {
   struct sale *sale = step->sale;
   struct arena *arena = step->plan->arena;
@@ -99,7 +99,7 @@ void ticket_add_change(struct sale_step *step, const struct ticket_change *chang
   struct value *values = arena_alloc_array(arena, TICKET_VALUES, sizeof *values);
   if (values == NULL) {
     step->failed = true;
-    return;
+    return version;
   }
   values[FROM] = value_make_string(arena, ticket_status_names[change->from]);
   values[TO] = value_make_string(arena, ticket_status_names[change->to]);
@@ -124,11 +124,12 @@ void ticket_add_change(struct sale_step *step, const struct ticket_change *chang
   if (!value_present(action.item)) step->failed = true;
   plan_add(step->plan, &action);
   struct bytes detail = detail_of(step, change, version);
-  if (step->failed) return;
+  if (step->failed) return version;
   struct bytes type = HISTORY_NAMES[change->from][change->to];
   CHECK(type.size > 0);
   ticket_add_history(step, change->ticket_id, type, change->user_id, version, detail);
   outbox_add(step, BYTES("TicketStatusChanged"), BYTES("ticket"), change->ticket_id, detail);
+  return version;
 }
 
 void ticket_add_extension(struct sale_step *step, const struct sale_reservation *reservation,
