@@ -4,7 +4,7 @@
  *     catalogue.c   events            reserve.c      holds           payment.c   intents and their
  *     end
  *     ticket.c      rows of tickets   reservation.c  their reading   order.c     confirm and refund
- *     outbox.c      what is told      resolve.c      expire, cancel
+ *     outbox.c      what is told      resolve.c      expire, cancel    checkin.c   the door
  */
 #ifndef TACOS_SALE_SALE_PARTS_H
 #define TACOS_SALE_SALE_PARTS_H
@@ -26,6 +26,7 @@ struct sale_expressions {
   const struct expression *buyer_below;   /* condition: the counter leaves room */
   const struct expression *buyer_add;     /* update: ADD seats */
   const struct expression *absent;        /* condition: attribute_not_exists(pk) */
+  const struct expression *ticket_sold;   /* condition: sold, in the sale that is expected */
   const struct expression *of_user;       /* key condition: the reservations of a user */
 };
 
