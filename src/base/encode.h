@@ -37,8 +37,8 @@ size_t encode_to_base32(struct bytes slice, char *text);    /* upper case, no pa
 
 /*
  * Decode to `to`, which has room for text.size / 2 bytes (hex), text.size / 4 * 3 + 2 (base64) or
- * text.size * 5 / 8 (base32) and may be the memory of the text itself. False when the text is not strictly
- * well-formed; what `to` holds is undefined then and *size untouched.
+ * text.size * 5 / 8 (base32) and may be the memory of the text itself. False when the text is not
+ * strictly well-formed; what `to` holds is undefined then and *size untouched.
  */
 bool encode_from_hex(struct bytes text, uint8_t *to, size_t *size);
 bool encode_from_base64(struct bytes text, uint8_t *to, size_t *size);

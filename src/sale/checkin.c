@@ -180,7 +180,9 @@ static struct bytes detail_of(struct sale_step *step, const struct admission *ad
   return copy;
 }
 
-/* As ticket_add_history, under a key that the sale's own row of the same millisecond cannot have. */
+/*
+ * As ticket_add_history, under a key that the sale's own row of the same millisecond cannot have.
+ */
 static void add_history(struct sale_step *step, const struct admission *admission,
                         struct bytes detail)
 {

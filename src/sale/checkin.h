@@ -1,29 +1,31 @@
 /*
  * The door of an event: each sold ticket admits once.
  *
- *     code (ticket_code.h) -> sale_checkin -> TICKET_INVALID       no code of ours
- *                                          -> TICKET_NOT_FOUND     its order or seat is not there
- *                                          -> TICKET_OTHER_EVENT   this door is of another event
- *                                          -> TICKET_REFUNDED      the seat was given back (and may be
- *                                                                  somebody else's by now)
- *                                          -> ALREADY_ADMITTED     with time and gate of the first
- *                                          -> SALE_OK              the plan admits
+ *     code (ticket_code.h) -> sale_checkin -> TICKET_INVALID      no code of ours
+ *                                          -> TICKET_OTHER_EVENT  this door is of another event
+ *                                          -> TICKET_NOT_FOUND    its order or seat is not there
+ *                                          -> TICKET_REFUNDED     the seat was given back, and may
+ *                                                                 be somebody else's by now
+ *                                          -> ALREADY_ADMITTED    with time and gate of the first
+ *                                          -> SALE_OK             the plan admits
  *
  * What is written, in one transaction:
- *     ticket-tickets         pk CHECKIN#{ticketId}, sk {issue}, in GSI1 CHECKINS#{eventId} in the order
- *                            of admission: under attribute_not_exists, so that of two doors that scan
- *                            the same code at the same time one is refused; and, as a condition only,
- *                            that the ticket is still sold in this issue
- *     ticket-ticket-events   TicketCheckedIn, sk EVENT#{timestamp}#{issue}#CHECKIN. The issue is the
- *                            version of the sale, which admission does not change
- *     outbox                 TicketCheckedIn: ticketId, eventId, orderId, reservationId, userId, issue,
- *                            gate, checkedInAt
+ *
+ *     ticket-tickets        pk CHECKIN#{ticketId}, sk {issue}; in GSI1 CHECKINS#{eventId} in the
+ *                           order of admission. Under attribute_not_exists: of two doors that scan
+ *                           the same code at the same time one is refused. A condition says that
+ *                           the ticket is still sold in this issue.
+ *     ticket-ticket-events  TicketCheckedIn, sk EVENT#{timestamp}#{issue}#CHECKIN. The issue is the
+ *                           version of the sale, which admission does not change.
+ *     outbox                TicketCheckedIn: ticketId, eventId, orderId, reservationId, userId,
+ *                           issue, gate, checkedInAt
  *
  * When the commit says STORE_CANCELED another door was faster, or the order was refunded meanwhile:
  * asked again, sale_checkin tells which. A ticket that was refunded after it admitted is refused as
  * refunded.
  *
- * Memory: results point into the plan's arena, or to what lives as long as the event. Engine thread.
+ * Memory: results point into the plan's arena, or to what lives as long as the event. Engine
+ * thread.
  */
 #ifndef TACOS_SALE_CHECKIN_H
 #define TACOS_SALE_CHECKIN_H

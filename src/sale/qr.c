@@ -54,23 +54,49 @@ bool qr_encode(struct bytes text, enum qr_level level, struct qr *qr, struct err
   return fits || refuse(error, ERANGE);
 }
 
+/* Coordinates have two digits at most, and a row has a run for every second module at most. */
+enum { RUN_BYTES = 8, ROW_BYTES = (QR_SIZE_MAX + 1) / 2 * RUN_BYTES };
+
+_Static_assert(QR_SIZE_MAX + 2 * QR_QUIET_MODULES <= 99, "two digits");
+
+static char *put_number(char *to, uint32_t number)
+{
+  CHECK_THAT(number, <=, 99);
+  if (number >= 10) *to++ = (char)('0' + number / 10);
+  *to++ = (char)('0' + number % 10);
+  return to;
+}
+
+/* "M4 4.5" or "m3 0", to where a run begins. */
+static char *put_move(char *to, bool first, uint32_t x, uint32_t y, uint32_t pen)
+{
+  *to++ = first ? 'M' : 'm';
+  to = put_number(to, first ? x + QR_QUIET_MODULES : x - pen);
+  *to++ = ' ';
+  to = put_number(to, first ? y + QR_QUIET_MODULES : 0);
+  if (!first) return to;
+  *to++ = '.';
+  *to++ = '5';
+  return to;
+}
+
 /* A row's runs of dark modules, as strokes of a pen one module wide along its middle. */
 static void write_row(const struct qr *qr, uint32_t y, struct buffer *buffer)
 {
+  char text[ROW_BYTES + 3]; /* the first move is longer */
+  char *next = text;
   uint32_t pen = 0;
-  bool first = true;
   for (uint32_t x = 0; x < qr->size; x++) {
     if (!qr_is_dark(qr, x, y)) continue;
     uint32_t end = x;
     while (end < qr->size && qr_is_dark(qr, end, y)) end++;
-    if (first)
-      buffer_append_format(buffer, "M%u %u.5", x + QR_QUIET_MODULES, y + QR_QUIET_MODULES);
-    else
-      buffer_append_format(buffer, "m%u 0", x - pen);
-    buffer_append_format(buffer, "h%u", end - x);
-    first = false;
+    next = put_move(next, next == text, x, y, pen);
+    *next++ = 'h';
+    next = put_number(next, end - x);
     pen = x = end;
   }
+  CHECK((size_t)(next - text) <= sizeof text);
+  buffer_append(buffer, bytes_of(text, (size_t)(next - text)));
 }
 
 bool qr_write_svg(const struct qr *qr, struct buffer *buffer)

@@ -3,10 +3,11 @@
  * matrix; here are the bounds, and the drawing.
  *
  * A text that has only digits, upper case letters and " $%*+-./:" takes 5.5 bits for each character
- * (alphanumeric mode), any other 8 for each byte; readers take those for UTF-8. The smallest version that has room is taken.
+ * (alphanumeric mode), any other 8 for each byte; readers take those for UTF-8. The smallest
+ * version that has room is taken.
  *
- * Memory: a matrix is in its struct. libqrencode takes its own from malloc, some tens of KiB, and gives it
- * back before qr_encode returns. Any thread.
+ * Memory: a matrix is in its struct. libqrencode takes its own from malloc, some tens of KiB, and
+ * gives it back before qr_encode returns. Any thread.
  */
 #ifndef TACOS_SALE_QR_H
 #define TACOS_SALE_QR_H

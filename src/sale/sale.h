@@ -57,8 +57,8 @@ enum sale_refusal {
   SALE_PAYMENT_NOT_FOUND,
   SALE_ORDER_NOT_FOUND,
   SALE_TICKET_INVALID, /* no code, or signed by somebody else */
-  SALE_TICKET_NOT_FOUND,
   SALE_TICKET_OTHER_EVENT,
+  SALE_TICKET_NOT_FOUND,
   SALE_TICKET_REFUNDED,
   SALE_ALREADY_ADMITTED, /* since when and where: see the result */
   SALE_EVENT_EXISTS,

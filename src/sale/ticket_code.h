@@ -1,13 +1,20 @@
 /*
  * Ticket codes: what is printed on a sold ticket, shown as a QR code and read at the door. A code
- * says which seat of which event, in which sale, and is signed: nobody but the holder of the private
- * key can make one, and everybody who has the public key can check it.
+ * says which seat of which event, in which sale, and is signed: nobody but the holder of the
+ * private key can make one, and everybody who has the public key can check it.
  *
  *     TT1:AHM4Y2...     "TT1:" and base32 (RFC 4648 section 6, upper case, no padding) of
  *
- *     | version 1 | key id | order | issue | issued at | event size | event id | seat id | signature |
- *     |     1     |   4    |  16   |   4   |     4     |     1      |  1..64   |  1..66  |    64     |
- *       0           1        5       21      25          29           30
+ *     offset  bytes
+ *       0       1    version: 1
+ *       1       4    key id
+ *       5      16    order
+ *      21       4    issue
+ *      25       4    issued at
+ *      29       1    size of the event id
+ *      30     1..64  event id
+ *             1..66  seat id
+ *              64    signature
  *
  * Numbers are big-endian. The key id is the first four bytes of the SHA-256 of the public key. The
  * order is the ULID of its id. The issue is the version that the ticket had once it was sold: when
@@ -25,13 +32,14 @@
  *      does not decode to 96..224 bytes with the first of them 1;
  *   3. take the key whose kid is bytes 1..4, and verify the last 64 bytes as signature of all bytes
  *      before them;
- *   4. compare the event id with the event at this door, and admit one `event id, seat id, issue` once.
+ *   4. compare the event id with the event at this door, and admit each event id, seat id and issue
+ *      once.
  * What such a scanner cannot know is whether the order was refunded since, or another door admitted
  * the same code: that is for sale_checkin (checkin.h).
  *
  * Memory: OpenSSL's, some hundred bytes for each key; signing and verifying stop the process when
- * OpenSSL has no memory for a few hundred more (hash.h). A signer or key ring is used by one thread at
- * a time.
+ * OpenSSL has no memory for a few hundred more (hash.h). A signer or key ring is used by one thread
+ * at a time.
  */
 #ifndef TACOS_SALE_TICKET_CODE_H
 #define TACOS_SALE_TICKET_CODE_H
@@ -73,8 +81,8 @@ struct ticket_signer {
 };
 
 /*
- * The private key is 32 random bytes, and copied. ERROR_KEY when they are all zero, ERROR_NO_MEMORY;
- * there is nothing to free then.
+ * The private key is 32 random bytes, and copied. ERROR_KEY when they are all zero,
+ * ERROR_NO_MEMORY; there is nothing to free then.
  */
 bool ticket_signer_init(struct ticket_signer *signer, const uint8_t private_key[TICKET_KEY_BYTES],
                         struct error *error);
@@ -83,8 +91,8 @@ bool ticket_signer_init(struct ticket_signer *signer, const uint8_t private_key[
 void ticket_signer_free(struct ticket_signer *signer);
 
 /*
- * Writes the code and returns its size. The same code gives the same text every time. Both ids are within
- * their limits, and not empty.
+ * Writes the code and returns its size. The same code gives the same text every time. Both ids are
+ * within their limits, and not empty.
  */
 size_t ticket_code_sign(const struct ticket_signer *signer, const struct ticket_code *code,
                         char text[TICKET_CODE_TEXT_MAX]);
@@ -104,9 +112,9 @@ struct ticket_keys {
 };
 
 /*
- * Trusts one more key: that of the signer first, those of earlier signers after it. ERROR_EXISTS when
- * a key with this id is there, ERROR_LIMIT beyond TICKET_KEYS_MAX, ERROR_KEY when it is all zero (with
- * which anybody could sign), ERROR_NO_MEMORY.
+ * Trusts one more key: that of the signer first, those of earlier signers after it. ERROR_EXISTS
+ * when a key with this id is there, ERROR_LIMIT beyond TICKET_KEYS_MAX, ERROR_KEY when it is all
+ * zero (with which anybody could sign), ERROR_NO_MEMORY.
  */
 bool ticket_keys_add(struct ticket_keys *keys, const uint8_t public_key[TICKET_KEY_BYTES],
                      struct error *error);
@@ -129,9 +137,9 @@ const char *ticket_code_verdict_name(enum ticket_code_verdict verdict);
 
 /*
  * Whether a text is a code that one of the keys signed. A code has one spelling: its text and no
- * other is valid. The work is bounded: one decoding of at most TICKET_CODE_TEXT_MAX characters and one
- * check of a signature, before anything that the code says is used. *code is set when it is valid,
- * and points into `room`.
+ * other is valid. The work is bounded: one decoding of at most TICKET_CODE_TEXT_MAX characters and
+ * one check of a signature, before anything that the code says is used. *code is set when it is
+ * valid, and points into `room`.
  */
 enum ticket_code_verdict ticket_code_verify(const struct ticket_keys *keys, struct bytes text,
                                             uint8_t room[TICKET_CODE_BYTES_MAX],

@@ -468,8 +468,8 @@ static void test_after_a_crash(void **state)
 enum { PLENTY = 65536, NEEDED = 8192 }; /* bytes of an arena */
 
 /*
- * One look at the code with `left` bytes in the arena before it asks for a chunk, which it gets at the
- * second time, and with the nth of the store's allocations failing.
+ * One look at the code with `left` bytes in the arena before it asks for a chunk, which it gets at
+ * the second time, and with the nth of the store's allocations failing.
  */
 static enum sale_refusal checkin_with(struct fixture *fixture, const struct code *code, size_t left,
                                       uint64_t nth)
