@@ -13,6 +13,10 @@ void outbox_add(struct sale_step *step, struct bytes type, struct bytes aggregat
   instant_format(step->now_ms, created);
   struct bytes id = sale_new_id(sale, arena, BYTES("ev_"));
   struct record_writer *writer = &sale->writer;
+  if (id.data == NULL) {
+    step->failed = true;
+    return;
+  }
   record_begin(writer);
   record_text(writer, BYTES("pk"), record_key(arena, BYTES("OUTBOX#"), id));
   record_text(writer, BYTES("sk"),

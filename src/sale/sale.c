@@ -32,13 +32,13 @@ bool sale_compile(struct sale *sale, struct error *error)
   const struct source sources[] = {
       {&to->ticket_is,
        EXPRESSION_CONDITION,
-       "#s = :from AND reservationId = :owner",
-       {":from", ":to", ":expires", ":reservation", ":owner", ":version", ":updated"}},
+       "#s = :from AND reservationId = :owner AND version = :was",
+       {":from", ":to", ":expires", ":reservation", ":owner", ":version", ":updated", ":was"}},
       {&to->ticket_set,
        EXPRESSION_UPDATE,
        "SET #s = :to, holdExpiresAt = :expires, reservationId = :reservation, version = :version, "
        "updatedAt = :updated",
-       {":from", ":to", ":expires", ":reservation", ":owner", ":version", ":updated"}},
+       {":from", ":to", ":expires", ":reservation", ":owner", ":version", ":updated", ":was"}},
       {&to->ticket_held,
        EXPRESSION_CONDITION,
        "#s = :reserved AND reservationId = :holder",

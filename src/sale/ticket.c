@@ -84,7 +84,7 @@ void ticket_add_history(struct sale_step *step, struct bytes id, struct bytes ty
 }
 
 /* The places of ticket_is and ticket_set. */
-enum { FROM, TO, EXPIRES, RESERVATION, OWNER, VERSION, UPDATED, TICKET_VALUES };
+enum { FROM, TO, EXPIRES, RESERVATION, OWNER, VERSION, UPDATED, WAS, TICKET_VALUES };
 
 int64_t ticket_add_change(struct sale_step *step, const struct ticket_change *change)
 {
@@ -110,6 +110,7 @@ int64_t ticket_add_change(struct sale_step *step, const struct ticket_change *ch
   values[OWNER] = value_make_string(
       arena, change->from == TICKET_AVAILABLE ? (struct bytes){NULL, 0} : change->reservation_id);
   values[VERSION] = value_make_integer(arena, version);
+  values[WAS] = value_make_integer(arena, version - 1);
   values[UPDATED] = value_make_string(arena, bytes_of(updated, sizeof updated));
   for (size_t i = 0; i < TICKET_VALUES; i++)
     if (!value_present(values[i])) step->failed = true;
