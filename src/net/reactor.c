@@ -268,8 +268,18 @@ static void run_again(struct reactor *reactor)
   }
 }
 
+/* Once; what handlers send meanwhile is for the next turn. */
+static void deliver_later(struct reactor *reactor)
+{
+  struct exchange *exchange;
+  struct exchange_queue queue = reactor->later;
+  reactor->later = (struct exchange_queue){0};
+  while ((exchange = exchange_queue_pop(&queue)) != NULL) reactor_deliver(reactor, exchange);
+}
+
 void reactor_end_turn(struct reactor *reactor)
 {
+  deliver_later(reactor);
   run_again(reactor);
   fan_out(reactor);
   while (reactor->graveyard != NULL) {
@@ -281,7 +291,7 @@ void reactor_end_turn(struct reactor *reactor)
 
 bool reactor_busy(const struct reactor *reactor)
 {
-  return reactor->dirty != NULL || reactor->again != NULL;
+  return reactor->dirty != NULL || reactor->again != NULL || reactor->later.first != NULL;
 }
 
 void reactor_drain(struct reactor *reactor)
@@ -394,7 +404,10 @@ void reactor_route(struct reactor *reactor, struct exchange *exchange)
 void reactor_dispatch(struct reactor *reactor, struct exchange *exchange)
 {
   if (!reactor->threaded) {
+    struct connection *before = reactor->working;
+    reactor->working = exchange->connection;
     server_handle(reactor->server, exchange);
+    reactor->working = before;
     return;
   }
   /* The engine reads it while we go on reading into the same buffer. */
@@ -410,6 +423,11 @@ void reactor_dispatch(struct reactor *reactor, struct exchange *exchange)
 void reactor_deliver(struct reactor *reactor, struct exchange *exchange)
 {
   struct connection *connection = exchange->connection;
+  /* Input and output are those of the connection whose handler answers others by the way. */
+  if (reactor->working != NULL && connection != NULL && connection != reactor->working) {
+    exchange_queue_push(&reactor->later, exchange);
+    return;
+  }
   if (exchange->reply.refusal != REFUSAL_NONE)
     metric_add(&reactor->metrics.refusals[exchange->reply.refusal], 1);
   if (connection == NULL) {

@@ -78,6 +78,9 @@ struct reactor {
   uint32_t free_count;
   uint32_t exchange_count; /* in use */
 
+  struct connection *working;  /* a request of it is with its handler */
+  struct exchange_queue later; /* replies to others that the handler sent meanwhile */
+
   uint8_t *input; /* NET_HEAD_BYTES + NET_READ_BYTES: what one read gives, behind what was kept */
   struct buffer out; /* replies of the connection that is being worked on */
   struct compressor compressor;
