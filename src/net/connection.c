@@ -9,8 +9,8 @@
 
 enum {
   LINGER_MS = 2000,          /* for the peer to read the last reply before the socket goes */
-  LINGER_READ_BYTES = 65536, /* of what it still sends are thrown away at a time */
-  BODY_LOOK_MS = 1000,       /* between looks at the rate of a body */
+  LINGER_READ_BYTES = 16384, /* of what it still sends are thrown away at a time */
+  LINGER_READS = 16,         /* before the others have their turn */
   HANDLING_LOOK_MS = 60000,  /* a handler has no deadline here: its timer only comes by */
   BYTES_PER_KEEP = 512,      /* `kept` and `out` are whole multiples, so that growth is rare */
 };
@@ -433,16 +433,18 @@ void connection_abort(struct connection *connection, enum refusal why)
 /* Reads and forgets, so that the kernel does not answer with a reset that eats our last reply. */
 static void run_linger(struct connection *connection)
 {
-  struct reactor *reactor = connection->reactor;
-  size_t left = LINGER_READ_BYTES;
-  while (left > 0) {
-    int64_t got = reactor->world->net->read(reactor->world, connection->stream, reactor->input,
-                                            NET_READ_BYTES);
+  struct world *world = connection->reactor->world;
+  /* Not the reactor's input: another connection may be at work on it, as a drain begins. */
+  uint8_t forgotten[LINGER_READ_BYTES];
+  for (int reads = 0; reads < LINGER_READS; reads++) {
+    int64_t got = world->net->read(world, connection->stream, forgotten, sizeof forgotten);
     if (got == -EAGAIN) return;
-    if (got <= 0) break;
-    left -= left < (size_t)got ? left : (size_t)got;
+    if (got <= 0) {
+      connection_close(connection);
+      return;
+    }
   }
-  connection_close(connection);
+  reactor_run_again(connection->reactor, connection);
 }
 
 void connection_linger(struct connection *connection)
