@@ -107,7 +107,12 @@ static void dispatch(struct connection *connection, struct exchange *exchange, s
   if (connection->reactor->threaded || connection->exchange != exchange ||
       connection->state != CONNECTION_HANDLING || exchange_keep_head(exchange))
     return;
+  /* Without memory it goes on as a request without fields, whose reply is the last. */
+  enum http_method method = exchange->head.method;
+  uint8_t minor_version = exchange->head.minor_version;
   exchange_clear_head(exchange);
+  exchange->head.method = method;
+  exchange->head.minor_version = minor_version;
 }
 
 static uint64_t body_limit(const struct exchange *exchange)
