@@ -282,13 +282,14 @@ static void process(struct connection *connection, struct bytes input)
     used += step;
     connection->hungry = !whole;
   }
-  connection->processing = false;
   if (connection->state == CONNECTION_CLOSED) return;
   struct bytes rest = bytes_of(input.data + used, input.size - used);
   if (connection->closing || connection->state == CONNECTION_STREAMING) rest.size = 0;
   if (connection->state == CONNECTION_HEAD && rest.size > 0 && (used > 0 || !was_kept))
     connection->since_ms = connection->reactor->loop->now_ms;
-  if (connection_keep(connection, rest)) connection_flush(connection);
+  bool kept = connection_keep(connection, rest);
+  connection->processing = false;
+  if (kept) connection_flush(connection);
 }
 
 /* Reads behind what was kept; the input, empty when there is none or the connection is gone. */
