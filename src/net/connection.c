@@ -308,11 +308,11 @@ static void on_ready(struct watch *watch, uint32_t ready)
 
 _Static_assert(offsetof(struct connection, watch) == 0, "a watch is the start of its connection");
 
-/* Whose limit a new connection is over. */
+/* Whose limit a new connection, which is counted already, is over. */
 static enum refusal admit(struct connection *connection)
 {
   struct reactor *reactor = connection->reactor;
-  if (reactor->connections_max > 0 && reactor->connection_count >= reactor->connections_max)
+  if (reactor->connections_max > 0 && reactor->connection_count > reactor->connections_max)
     return REFUSAL_CONNECTIONS;
   switch (peers_enter(&reactor->peers, bytes_of_text(connection->host),
                       reactor->connections_per_address_max, &connection->peer)) {
