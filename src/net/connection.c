@@ -521,7 +521,9 @@ void connection_drain(struct connection *connection)
   if (connection->listener->endpoint->stays_in_drain) return;
   switch (connection->state) {
   case CONNECTION_HEAD:
-    if (connection->out == NULL && connection->kept == NULL) connection_linger(connection);
+    if (connection->kept != NULL) break; /* a request is coming */
+    connection->closing = true;
+    if (!connection_blocked(connection)) connection_linger(connection);
     break;
   case CONNECTION_STREAMING:
     /* The last chunk; a browser asks again, elsewhere. */
@@ -533,9 +535,12 @@ void connection_drain(struct connection *connection)
   case CONNECTION_HTTP2:
     http2_drain(connection);
     break;
+  case CONNECTION_SENDING:
+    /* Its head did not say so, but a connection may end behind any reply (RFC 9112 9.5). */
+    connection->closing = true;
+    break;
   case CONNECTION_BODY:
   case CONNECTION_HANDLING:
-  case CONNECTION_SENDING:
   case CONNECTION_LINGER:
   case CONNECTION_CLOSED:
     break;

@@ -407,7 +407,7 @@ static void test_drain_while_writing(void **state)
   struct net_client *stream = server_fixture_connect(&fixture);
   large->paused = many->paused = true;
   server_fixture_send_text(&fixture, large, GET("/bytes/200000"));
-  for (int i = 0; i < 8; i++) server_fixture_send_text(&fixture, many, GET("/bytes/15000"));
+  for (int i = 0; i < 5; i++) server_fixture_send_text(&fixture, many, GET("/bytes/15000"));
   server_fixture_send_text(&fixture, stream, GET("/events"));
   server_fixture_run(&fixture, 5);
   assert_int_equal(server_fixture_reactor(&fixture)->connection_count, 3);
@@ -419,7 +419,7 @@ static void test_drain_while_writing(void **state)
   server_fixture_take(&fixture, large, 200, &reply);
   net_client_take(large, reply.size);
   server_fixture_expect_end(&fixture, large);
-  for (int i = 0; i < 8; i++) {
+  for (int i = 0; i < 5; i++) {
     server_fixture_take(&fixture, many, 200, &reply);
     net_client_take(many, reply.size);
   }
