@@ -111,7 +111,11 @@ void event_stream_pump(struct connection *connection)
 void event_stream_ping(struct connection *connection)
 {
   if (!topic_has_all(connection->subscription)) {
-    connection_abort(connection, REFUSAL_WRITE_STALL);
+    /* Unless the socket would take it, and only its turn has not come. */
+    if (connection->writable && connection->out == NULL)
+      event_stream_pump(connection);
+    else
+      connection_abort(connection, REFUSAL_WRITE_STALL);
     return;
   }
   append_event(connection, BYTES(": ping\n\n"));
