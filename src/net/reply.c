@@ -128,17 +128,24 @@ static void compress(struct exchange *exchange, struct compressor *compressor)
   buffer_free(&packed);
 }
 
-/* For an operator behind a trusted proxy who asks: where the time went, in milliseconds. */
+/* Milliseconds; not negative where two threads have read the clock at different times. */
+static double between_ms(int64_t begin_ns, int64_t end_ns)
+{
+  return end_ns > begin_ns ? (double)(end_ns - begin_ns) / 1e6 : 0;
+}
+
+/* For an operator behind a trusted proxy who asks: where the time of a handler's reply went. */
 static void add_timing(struct exchange *exchange)
 {
-  if (!exchange->trusted || !http_list_has(exchange->head.fields[HTTP_DEBUG], BYTES("timing")))
+  if (!exchange->trusted || exchange->refused ||
+      !http_list_has(exchange->head.fields[HTTP_DEBUG], BYTES("timing")))
     return;
   enum { TEXT_BYTES = 128 };
   char *text = arena_alloc(&exchange->arena, TEXT_BYTES);
   if (text == NULL) return;
-  double queue_ms = (double)(exchange->handled_ns - exchange->received_ns) / 1e6;
-  double handle_ms = (double)(exchange->replied_ns - exchange->handled_ns) / 1e6;
-  double commit_ms = (double)(exchange->durable_ns - exchange->replied_ns) / 1e6;
+  double queue_ms = between_ms(exchange->received_ns, exchange->handled_ns);
+  double handle_ms = between_ms(exchange->handled_ns, exchange->replied_ns);
+  double commit_ms = between_ms(exchange->replied_ns, exchange->durable_ns);
   int size = snprintf(text, TEXT_BYTES, "queue;dur=%.3f, handle;dur=%.3f, commit;dur=%.3f",
                       queue_ms, handle_ms, commit_ms);
   exchange_add_header(exchange, BYTES("server-timing"), bytes_of(text, (size_t)size));
