@@ -153,9 +153,11 @@ static void add_timing(struct exchange *exchange)
 
 static void add_cors(struct exchange *exchange, const struct cors *cors)
 {
+  static const struct cors OWN_ORIGIN = {0};
   const struct http_head *head = &exchange->head;
   struct bytes origin = head->fields[HTTP_ORIGIN];
   if (origin.size == 0) return;
+  if (cors == NULL) cors = &OWN_ORIGIN;
   struct bytes scheme = exchange->secure ? BYTES("https") : BYTES("http");
   if (!cors_allows(cors, origin, scheme, head->authority)) origin = (struct bytes){NULL, 0};
   bool preflight = head->method == HTTP_OPTIONS && head->fields[HTTP_REQUEST_METHOD].size > 0;
