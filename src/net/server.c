@@ -84,6 +84,9 @@ static void close_rings(struct reactor *reactor)
 {
   void *taken[TAKE_AT_A_TIME];
   uint32_t count;
+  /* What was pushed after the last turn was not published yet. */
+  ring_publish(&reactor->events);
+  ring_publish(&reactor->replies);
   if (reactor->events.slots != NULL)
     while ((count = ring_take(&reactor->events, taken, TAKE_AT_A_TIME)) > 0)
       for (uint32_t i = 0; i < count; i++) publication_free(taken[i]);
