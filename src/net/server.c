@@ -106,7 +106,6 @@ static void close_rings(struct reactor *reactor)
 static void close_reactor(struct reactor *reactor)
 {
   if (reactor->memory == NULL) return; /* was never opened */
-  while (reactor->connections != NULL) connection_close(reactor->connections);
   for (struct topic *topic = reactor->server->topics; topic != NULL; topic = topic->next)
     topic_free_shard(&topic->shards[reactor->index], reactor->memory);
   if (reactor->threaded) close_rings(reactor);
@@ -122,7 +121,10 @@ static void close_reactor(struct reactor *reactor)
 void server_close(struct server *server)
 {
   for (uint32_t i = 0; i < server->reactor_count; i++) reactor_stop(&server->reactors[i]);
-  /* Replies that still wait for the log are of connections that end now. */
+  /* Connections first: they know the exchanges that wait, here and in rings. */
+  for (uint32_t i = 0; i < server->reactor_count; i++)
+    while (server->reactors[i].connections != NULL)
+      connection_close(server->reactors[i].connections);
   struct exchange *exchange;
   while ((exchange = exchange_queue_pop(&server->waiting)) != NULL)
     reactor_drop_exchange(exchange->reactor, exchange);
