@@ -7,7 +7,9 @@ SECONDS ?= 60
 BENCH   ?=
 
 # Unit tests that start threads; they run once more under ThreadSanitizer.
-TSAN_TESTS := ops/test_metrics net/test_ring net/test_tls_threads shield/test_password_pool \
+TSAN_TESTS := ops/test_metrics net/test_ring net/test_tls_threads net/test_reactor_thread \
+              net/test_server shield/test_password_pool store/test_log_threads \
+              store/test_store_threads store/test_warmer
               store/test_log_threads store/test_store_threads store/test_warmer
 
 # $(call matching,text,words): the words that contain the text; all when it is empty.
