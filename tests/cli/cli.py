@@ -1,5 +1,6 @@
 """What the tests of the binary share: running it, a server that is always stopped, the writer."""
 
+import http.client
 import os
 import re
 import selectors
@@ -42,20 +43,46 @@ def expect_failure(done, message, status=1):
     assert done.stderr == message
 
 
-class Server:
-    """`tacos serve`, started; `line` is what it announced, `seconds` how long that took."""
+# Any free ports, since tests run side by side.
+LISTEN = {"TACOS_LISTEN": "127.0.0.1:0", "TACOS_OPERATIONS_LISTEN": "127.0.0.1:0"}
 
-    def __init__(self, *words, cwd=None, **variables):
+ADDRESSES = re.compile(r"tacos serve: (https?)://(\S+):(\d+) for clients, "
+                       r"http://(\S+):(\d+) for operators; Ctrl-C stops it\n")
+
+
+class Server:
+    """`tacos serve`, started.
+
+    `line` is what it announced of its data, `addresses` the line behind that, with `scheme`, `port`
+    and `operations_port`; `seconds` is how long that took.
+    """
+
+    def __init__(self, *words, cwd=None, launcher=(), pass_fds=(), **variables):
         self.before = time.monotonic()
         self.process = subprocess.Popen(
-            [TACOS, "serve", *map(str, words)], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-            text=True, cwd=cwd, env=environment(**variables), stdin=subprocess.DEVNULL)
-        self.line = ""
+            [*launcher, TACOS, "serve", *map(str, words)], stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE, text=True, cwd=cwd, env=environment(**(LISTEN | variables)),
+            stdin=subprocess.DEVNULL, pass_fds=pass_fds)
+        self.line = self.addresses = ""
         with selectors.DefaultSelector() as selector:
             selector.register(self.process.stdout, selectors.EVENT_READ)
             if selector.select(TIMEOUT_S):
                 self.line = self.process.stdout.readline()
+                self.addresses = self.process.stdout.readline()
         self.seconds = time.monotonic() - self.before
+        match = ADDRESSES.fullmatch(self.addresses)
+        if match:
+            self.scheme, self.host, self.operations_host = match.group(1, 2, 4)
+            self.port, self.operations_port = int(match.group(3)), int(match.group(5))
+
+    def get(self, path, port=None, method="GET", headers=None):
+        """Status, headers and body of one request, with a connection of its own."""
+        connection = http.client.HTTPConnection("127.0.0.1", port or self.port, timeout=TIMEOUT_S)
+        connection.request(method, path, headers=headers or {})
+        reply = connection.getresponse()
+        body = reply.read()
+        connection.close()
+        return reply.status, reply.headers, body
 
     def __enter__(self):
         return self

@@ -6,7 +6,7 @@ import pytest
 
 from cli import TACOS, environment, expect_failure, run, run_ok
 
-COMMANDS = ["serve", "backup", "restore", "check", "keygen", "version", "help"]
+COMMANDS = ["serve", "routes", "backup", "restore", "check", "keygen", "version", "help"]
 
 
 def test_no_command_shows_what_there_is():

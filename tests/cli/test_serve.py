@@ -1,13 +1,16 @@
 """tacos serve: start, stop, be killed, refuse to share; small and quick when empty."""
 
+import http.client
 import json
 import re
 import signal
+import socket
+import ssl
 import time
 
 import pytest
 
-from cli import Server, check, expect_failure, run, use_store
+from cli import ADDRESSES, Server, check, expect_failure, run, use_store
 
 STOPPED = "tacos serve: stopped, everything is on disk\n"
 
@@ -16,7 +19,8 @@ STOPPED = "tacos serve: stopped, everything is on disk\n"
 def test_starts_and_stops(place, how):
     with Server(cwd=place) as server:
         assert re.fullmatch(r"tacos serve: data in \./tacos-data: 7 tables \(7 new\), 0 items, "
-                            r"opened in \d+ ms; Ctrl-C stops it\n", server.line)
+                            r"opened in \d+ ms\n", server.line)
+        assert ADDRESSES.fullmatch(server.addresses), server.addresses
         assert server.stop(how) == (0, STOPPED, "")
     check(place / "tacos-data")
     assert (place / "tacos-data").stat().st_mode & 0o777 == 0o700
@@ -64,6 +68,94 @@ def test_survives_being_killed(place):
         check(place)
     with Server("--data-dir", place) as server:
         assert server.stop() == (0, STOPPED, "")
+
+
+def test_answers(place):
+    with Server("--data-dir", place) as server:
+        assert (server.scheme, server.host, server.operations_host) == ("http",) + 2 * ("127.0.0.1",)
+        for port in server.port, server.operations_port:
+            assert server.get("/healthz", port)[0] == 200
+            assert json.loads(server.get("/readyz", port)[2]) == {"status": "ready"}
+            assert json.loads(server.get("/version", port)[2])["name"] == "traffic-tacos"
+        status, headers, body = server.get("/metrics", server.operations_port)
+        assert status == 200
+        assert headers["content-type"].startswith("text/plain; version=0.0.4")
+        assert b"\ntacos_ready 1\n" in body
+        status, headers, body = server.get("/metrics", headers={"X-Request-ID": "mine"})
+        assert (status, headers["x-request-id"]) == (404, "mine")
+        assert json.loads(body)["error"]["trace_id"] == "mine"
+        assert server.get("/healthz", method="POST")[0] == 405
+        assert server.stop() == (0, STOPPED, "")
+
+
+def test_answers_with_threads(place):
+    with Server("--data-dir", place, "--reactors", 2) as server:
+        for _ in range(20):
+            assert server.get("/healthz")[0] == 200
+            assert server.get("/readyz", server.operations_port)[0] == 200
+        assert server.stop() == (0, STOPPED, "")
+
+
+def test_says_that_it_is_about_to_stop(place):
+    """A request that began is finished; probes learn of the end until then."""
+    with Server("--data-dir", place) as server:
+        with socket.create_connection(("127.0.0.1", server.port)) as begun:
+            begun.sendall(b"GET /healthz HTTP/1.1\r\nHost: a\r\n")
+            time.sleep(0.1)
+            server.process.send_signal(signal.SIGTERM)
+            end = time.monotonic() + 5
+            while server.get("/readyz", server.operations_port)[0] != 503:
+                assert time.monotonic() < end
+            assert b"draining" in server.get("/readyz", server.operations_port)[2]
+            with pytest.raises(ConnectionRefusedError):
+                server.get("/healthz")
+            begun.sendall(b"\r\n")
+            reply = begun.makefile("rb").read()
+        assert reply.startswith(b"HTTP/1.1 200 OK\r\n")
+        assert b"\r\nconnection: close\r\n" in reply
+        out, _ = server.process.communicate(timeout=30)
+        assert (server.process.returncode, out) == (0, STOPPED)
+
+
+def test_an_address_in_use(place):
+    with Server("--data-dir", place / "a") as server:
+        expect_failure(run("serve", "--data-dir", place / "b", "--listen",
+                           f"127.0.0.1:{server.port}", "--operations-listen", "127.0.0.1:0"),
+                       f"tacos serve: 127.0.0.1:{server.port} (http) is in use: another server "
+                       f"listens on port {server.port}; stop it, or choose another address\n")
+        assert server.stop() == (0, STOPPED, "")
+
+
+def test_pages(place):
+    (place / "web").mkdir()
+    (place / "web" / "index.html").write_text("<p>tickets</p>", encoding="ascii")
+    with Server("--data-dir", place / "data", "--web-dir", place / "web") as server:
+        status, headers, body = server.get("/")
+        assert (status, body) == (200, b"<p>tickets</p>")
+        again = server.get("/", headers={"If-None-Match": headers["etag"]})
+        assert (again[0], again[2]) == (304, b"")
+        assert server.get("/", server.operations_port)[0] == 404
+        assert server.stop() == (0, STOPPED, "")
+
+
+def test_tls(place):
+    with Server("--data-dir", place, "--tls", "self") as server:
+        assert server.scheme == "https"
+        context = ssl.create_default_context()
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+        for _ in range(2):
+            connection = http.client.HTTPSConnection("127.0.0.1", server.port, timeout=30,
+                                                     context=context)
+            connection.request("GET", "/healthz")
+            reply = connection.getresponse()
+            assert reply.status == 200
+            assert reply.headers["strict-transport-security"]
+            connection.close()
+            server.process.send_signal(signal.SIGHUP)
+        status, out, log = server.stop()
+        assert (status, out) == (0, STOPPED)
+        assert "certificate_reloaded" in log
 
 
 def test_a_second_one_is_refused(place):
