@@ -1,4 +1,4 @@
-"""What `tacos serve` takes for an address, a number and a list, and what it says of anything else."""
+"""What `tacos serve` takes for an address, a number and a list, and what it says of others."""
 
 import pytest
 
