@@ -472,6 +472,13 @@ static void run_streaming(struct connection *connection)
     }
     int64_t got = connection_read(connection, connection->reactor->input, NET_READ_BYTES);
     if (got == -EAGAIN) break;
+    if (got == 0 && connection->out != NULL) {
+      /* The replies before the stream are still on their way: they are the last. */
+      event_stream_end(connection);
+      connection->state = CONNECTION_HEAD;
+      connection->ended = connection->closing = true;
+      return;
+    }
     if (got <= 0) {
       connection_close(connection);
       return;

@@ -162,6 +162,30 @@ static void test_end_of_the_client(void **state)
   assert_int_equal(streams(), 0);
 }
 
+/* Replies that lie before the stream reach a client that has said its end. */
+static void test_end_behind_pipelined_requests(void **state)
+{
+  (void)state;
+  world_sim_settings(fixture.sim)->stream_bytes = 30000;
+  struct net_client *client = server_fixture_connect(&fixture);
+  struct net_reply reply;
+  client->paused = true;
+  for (int i = 0; i < 4; i++)
+    server_fixture_send_text(&fixture, client, "GET /bytes/15000 HTTP/1.1\r\nHost: a\r\n\r\n");
+  server_fixture_send_text(&fixture, client, EVENTS);
+  net_client_finish(client);
+  server_fixture_run(&fixture, 5);
+  client->paused = false;
+  server_fixture_run(&fixture, 50);
+  for (int i = 0; i < 4; i++) {
+    server_fixture_take(&fixture, client, 200, &reply);
+    net_client_take(client, reply.size);
+  }
+  assert_true(client->ended);
+  assert_int_equal(streams(), 0);
+  assert_null(server_fixture_reactor(&fixture)->connections);
+}
+
 /* One that reads nothing is dropped once it has lost events; the others have them all. */
 static void test_slow_reader(void **state)
 {
@@ -321,6 +345,7 @@ int main(void)
       TEST(test_events_reach_everybody),
       TEST(test_pings),
       TEST(test_end_of_the_client),
+      TEST(test_end_behind_pipelined_requests),
       TEST(test_slow_reader),
       TEST(test_stalled_reader),
       TEST(test_stall_begins_with_the_event),
