@@ -71,14 +71,16 @@ void net_client_take(struct net_client *client, size_t size)
 
 /* ---- replies ---- */
 
-/* "name: value": lower-case token, one colon and space, no control character. */
+/* "name: value": a name of letters, digits and dashes, one space, no control character. */
 static bool is_field(struct bytes line)
 {
   size_t colon = bytes_find(line, BYTES(": "));
   if (colon == 0 || colon == SIZE_MAX) return false;
   for (size_t i = 0; i < colon; i++) {
     uint8_t byte = line.data[i];
-    if (!(byte >= 'a' && byte <= 'z') && byte != '-' && !(byte >= '0' && byte <= '9')) return false;
+    uint8_t lower = byte | 0x20;
+    if (!(lower >= 'a' && lower <= 'z') && byte != '-' && !(byte >= '0' && byte <= '9'))
+      return false;
   }
   for (size_t i = colon; i < line.size; i++)
     if (line.data[i] < 0x20 || line.data[i] == 0x7f) return false;
