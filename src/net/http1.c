@@ -305,6 +305,9 @@ static struct bytes gather(struct connection *connection)
     } else if (got == 0) {
       connection->ended = true;
       connection->readable = false;
+    } else if (got == -EPROTO) {
+      connection_abort(connection, REFUSAL_TLS);
+      return (struct bytes){NULL, 0};
     } else if (got != -EAGAIN) {
       connection_close(connection);
       return (struct bytes){NULL, 0};

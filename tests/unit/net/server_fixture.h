@@ -31,6 +31,7 @@ struct server_fixture_options {
   struct cors *cors;
   struct trusted_proxies *proxies;
   route_handler *fallback; /* of the first endpoint */
+  struct tls *tls;         /* of the first endpoint; NULL: in clear */
 };
 
 struct server_fixture {
