@@ -2,8 +2,8 @@
  * One run of the door's simulation (sim_net.c): a server, its clients, and what must hold.
  *
  * A client has a script of requests, made of its seed, and for each what must come back
- * (net_script.h). The run lets time pass, writes and reads as the network allows, and compares. What
- * does not hold stops the process (CHECK).
+ * (net_script.h). The run lets time pass, writes and reads as the network allows, and compares.
+ * What does not hold stops the process (CHECK).
  */
 #ifndef TACOS_SIM_NET_RUN_H
 #define TACOS_SIM_NET_RUN_H
