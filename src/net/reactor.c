@@ -445,7 +445,8 @@ void reactor_deliver(struct reactor *reactor, struct exchange *exchange)
 void reactor_publish(struct reactor *reactor, struct topic *topic, struct bytes event)
 {
   struct topic_shard *shard = &topic->shards[reactor->index];
-  metric_add(&reactor->metrics.events_published, 1);
+  /* Every reactor is given each event; it is counted once. */
+  if (reactor->index == 0) metric_add(&reactor->metrics.events_published, 1);
   topic_put(shard, event);
   if (shard->dirty || shard->round == 0) return;
   shard->dirty = true;

@@ -125,6 +125,11 @@ static void test_events(void **state)
   server_threads_open(&server, REACTORS);
   server.publish_each = 1;
   server_threads_run(&server, CLIENTS, listen_to_events);
+  const uint64_t *counted = &server.server->reactors[0].metrics.events_published;
+  server.publish_each = 0;
+  while (metric_read(counted) < server.published) server_threads_turn(&server, 1);
+  assert_int_equal(metric_read(counted), server.published);
+  assert_int_equal(metric_read(&server.server->reactors[1].metrics.events_published), 0);
   /* Whoever asks reads the metrics of threads that are at work. */
   struct memory memory = {0};
   struct buffer text;
