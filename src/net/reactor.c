@@ -464,7 +464,7 @@ static struct bytes date_of(struct reactor *reactor)
     struct instant_fields at = instant_split(now_s * 1000);
     int64_t day = (now_s / 86400 + DAYS_OF_EPOCH) % 7;
     snprintf(reactor->date, sizeof reactor->date, "%.3s, %02u %.3s %04u %02u:%02u:%02u GMT",
-             DAYS + 3 * day, (unsigned)at.day % 100, MONTHS + (size_t)3 * (at.month - 1),
+             DAYS + 3 * day, (unsigned)at.day % 100, MONTHS + 3 * (ptrdiff_t)(at.month - 1),
              (unsigned)at.year % 10000, (unsigned)at.hour % 100, (unsigned)at.minute % 100,
              (unsigned)at.second % 100);
     reactor->date_s = now_s;
