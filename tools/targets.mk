@@ -10,7 +10,6 @@ BENCH   ?=
 TSAN_TESTS := ops/test_metrics net/test_ring net/test_tls_threads net/test_reactor_thread \
               net/test_server shield/test_password_pool store/test_log_threads \
               store/test_store_threads store/test_warmer
-              store/test_log_threads store/test_store_threads store/test_warmer
 
 # $(call matching,text,words): the words that contain the text; all when it is empty.
 matching = $(if $(1),$(foreach word,$(2),$(if $(findstring $(1),$(word)),$(word))),$(2))
