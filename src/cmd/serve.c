@@ -4,9 +4,9 @@
 #include "base/world_linux.h"
 #include "cmd/commands.h"
 #include "cmd/key_file.h"
-#include "sale/platform_tables.h"
 #include "cmd/serve_options.h"
 #include "cmd/systemd.h"
+#include "sale/platform_tables.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -16,9 +16,9 @@
 #include <unistd.h>
 
 enum {
-  IDLE_MS = 100,        /* between looks at the clock when nothing is to be done: TTL, tokens */
-  BUSY_MS = 1,          /* while the file thread is about to make room for the engine */
-  OWN_DESCRIPTORS = 64, /* log, snapshot, listeners, pollers, outgoing connections */
+  IDLE_MS = 100,         /* between looks at the clock when nothing is to be done: TTL, tokens */
+  BUSY_MS = 1,           /* while the file thread is about to make room for the engine */
+  OWN_DESCRIPTORS = 256, /* log, snapshot, listeners, pollers, outgoing connections */
   TLS_DIRECTORY_BYTES = 4096,
 };
 

@@ -73,10 +73,22 @@ void connection_enter(struct connection *connection, enum connection_state state
   connection_restart_clock(connection);
 }
 
+/*
+ * Whether a reader that seems to stand still takes something after all: the kernel tells of room
+ * only when a good part of its buffer is free, which may take a slow one longer than our patience.
+ */
+static bool takes_some(struct connection *connection)
+{
+  int64_t since_ms = connection->since_ms;
+  connection->writable = true;
+  connection_run(connection);
+  return connection->state == CONNECTION_CLOSED || connection->since_ms != since_ms;
+}
+
 static void out_of_patience(struct connection *connection)
 {
   if (connection->out != NULL && connection->state != CONNECTION_LINGER) {
-    connection_abort(connection, REFUSAL_WRITE_STALL);
+    if (!takes_some(connection)) connection_abort(connection, REFUSAL_WRITE_STALL);
     return;
   }
   switch (connection->state) {
@@ -94,13 +106,14 @@ static void out_of_patience(struct connection *connection)
     http1_refuse(connection, REFUSAL_BODY_TIMEOUT);
     break;
   case CONNECTION_STREAMING:
-    event_stream_ping(connection);
+    if (topic_has_all(connection->subscription) || !takes_some(connection))
+      event_stream_ping(connection);
     break;
   case CONNECTION_HTTP2:
     http2_out_of_patience(connection);
     break;
   case CONNECTION_SENDING:
-    connection_abort(connection, REFUSAL_WRITE_STALL);
+    if (!takes_some(connection)) connection_abort(connection, REFUSAL_WRITE_STALL);
     break;
   case CONNECTION_LINGER:
     connection_close(connection);
@@ -312,7 +325,10 @@ _Static_assert(offsetof(struct connection, watch) == 0, "a watch is the start of
 static enum refusal admit(struct connection *connection)
 {
   struct reactor *reactor = connection->reactor;
-  if (reactor->connections_max > 0 && reactor->connection_count > reactor->connections_max)
+  /* Operators have places of their own: that all others are taken is what they want to see. */
+  if (connection->listener->endpoint->stays_in_drain) return REFUSAL_NONE;
+  uint32_t clients = reactor->connection_count - reactor->staying_count;
+  if (reactor->connections_max > 0 && clients > reactor->connections_max)
     return REFUSAL_CONNECTIONS;
   switch (peers_enter(&reactor->peers, bytes_of_text(connection->host),
                       reactor->connections_per_address_max, &connection->peer)) {

@@ -15,6 +15,7 @@ enum {
   ACCEPT_RETRY_MS = 100,  /* after the descriptors ran out */
   FANOUT_PER_TURN = 64,   /* streams that get an event before the loop looks at sockets again */
   CONNECTIONS_OVER = 64,  /* beyond the limit that may wait for their refusal to be sent */
+  OPERATORS_MAX = 64,     /* of operators, who are beyond the limits of clients */
   NS_PER_MS = 1000000,
   DAYS_OF_EPOCH = 4, /* 1970-01-01 was a Thursday */
 };
@@ -42,6 +43,15 @@ static bool refuse_without_descriptor(struct reactor *reactor, struct listener *
   return stream >= 0;
 }
 
+/* Whether another connection would not even be told that there are too many. */
+static bool is_full(const struct reactor *reactor, const struct listener *listener)
+{
+  if (listener->endpoint->stays_in_drain) return reactor->staying_count >= OPERATORS_MAX;
+  uint32_t limit = reactor->connections_max;
+  uint32_t clients = reactor->connection_count - reactor->staying_count;
+  return limit > 0 && clients >= limit + CONNECTIONS_OVER;
+}
+
 /* False when there is nobody to accept now; true when there may be more. */
 static bool accept_one(struct reactor *reactor, struct listener *listener)
 {
@@ -53,8 +63,7 @@ static bool accept_one(struct reactor *reactor, struct listener *listener)
     return false;
   }
   if (stream < 0) return false;
-  uint32_t limit = reactor->connections_max;
-  if (limit > 0 && reactor->connection_count >= limit + CONNECTIONS_OVER) {
+  if (is_full(reactor, listener)) {
     metric_add(&reactor->metrics.refusals[REFUSAL_CONNECTIONS], 1);
     reactor->world->net->close(reactor->world, stream);
     return true;

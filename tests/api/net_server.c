@@ -22,7 +22,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-enum { IDLE_MS = 1000, ECHO_BYTES = 1 << 20, SIZE_MAX_BYTES = 64 << 20 };
+enum { IDLE_MS = 1000, STOPPING_MS = 10, ECHO_BYTES = 1 << 20, SIZE_MAX_BYTES = 64 << 20 };
 
 /* An exchange that is answered by a timer, or at the end. */
 struct later {
@@ -366,6 +366,13 @@ static void open_server(struct test_server *self)
   CHECK(self->topic != NULL);
 }
 
+static int wait_ms(const struct test_server *self)
+{
+  if (server_waiting(self->server) > 0) return 0;
+  /* The threads of reactors do not tell that they are done. */
+  return self->stopping ? STOPPING_MS : IDLE_MS;
+}
+
 int main(int argc, char **argv)
 {
   static struct test_server self = {.options.limits = {0}};
@@ -383,7 +390,7 @@ int main(int argc, char **argv)
          server_address(self.server, 1)->port);
   fflush(stdout);
   while (!self.stopping || !server_drained(self.server)) {
-    server_turn(self.server, self.appended > self.durable ? 0 : IDLE_MS);
+    server_turn(self.server, wait_ms(&self));
     server_release(self.server, self.durable);
     self.durable = self.appended;
   }
