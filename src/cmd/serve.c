@@ -175,7 +175,6 @@ static bool open_server(struct platform *platform, struct error *error)
     named[i].route_count = api_routes[i].count;
     named[i].inherited = systemd_socket(named[i].name);
   }
-  systemd_forget();
   const struct server_options server = {
       .endpoints = named,
       .endpoint_count = API_ENDPOINTS,

@@ -17,7 +17,7 @@ enum {
 /* A number of the environment, or -1. */
 static long number_of(const char *variable)
 {
-  const char *text = getenv(variable);
+  const char *text = secure_getenv(variable);
   if (text == NULL || text[0] == 0) return -1;
   char *end;
   errno = 0;
@@ -52,7 +52,7 @@ int systemd_socket(const char *name)
 {
   long count = number_of("LISTEN_FDS");
   if (count <= 0 || count > SOCKETS_MAX || number_of("LISTEN_PID") != getpid()) return -1;
-  const char *names = getenv("LISTEN_FDNAMES");
+  const char *names = secure_getenv("LISTEN_FDNAMES");
   if (names == NULL) names = "http:operations";
   for (long i = 0; i < count; i++) {
     int socket = (int)(FIRST_SOCKET + i);
@@ -66,16 +66,9 @@ int systemd_socket(const char *name)
   return -1;
 }
 
-void systemd_forget(void)
-{
-  unsetenv("LISTEN_FDS");
-  unsetenv("LISTEN_PID");
-  unsetenv("LISTEN_FDNAMES");
-}
-
 bool systemd_notify(const char *state, struct error *error)
 {
-  const char *path = getenv("NOTIFY_SOCKET");
+  const char *path = secure_getenv("NOTIFY_SOCKET");
   if (path == NULL || path[0] == 0) return true;
   struct sockaddr_un address = {.sun_family = AF_UNIX};
   size_t size = strlen(path);

@@ -11,12 +11,10 @@
 
 /*
  * The listening socket named so (LISTEN_FDNAMES), or -1. Of sockets without names the first is
- * "http" and the second "operations". Each is non-blocking and closed on exec from here on.
+ * "http" and the second "operations". Each is non-blocking and closed on exec from here
+ * on; a child is told by LISTEN_PID that they were not for it.
  */
 int systemd_socket(const char *name);
-
-/* Forgets the sockets' variables, so that no child takes them for its own. */
-void systemd_forget(void);
 
 /*
  * Says "READY=1", "STOPPING=1", ... to NOTIFY_SOCKET, if there is one. False when it cannot be
