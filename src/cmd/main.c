@@ -10,7 +10,8 @@ static int command_help(const struct arguments *arguments);
    OPTION_BIT(OPTION_REACTORS) | OPTION_BIT(OPTION_TLS) | OPTION_BIT(OPTION_TLS_CERT) |        \
    OPTION_BIT(OPTION_TLS_KEY) | OPTION_BIT(OPTION_WEB_DIR) | OPTION_BIT(OPTION_CORS_ORIGINS) | \
    OPTION_BIT(OPTION_TRUSTED_PROXIES) | OPTION_BIT(OPTION_CONNECTIONS) |                       \
-   OPTION_BIT(OPTION_CONNECTIONS_PER_ADDRESS) | OPTION_BIT(OPTION_DRAIN_SECONDS))
+   OPTION_BIT(OPTION_CONNECTIONS_PER_ADDRESS) | OPTION_BIT(OPTION_DRAIN_SECONDS) |             \
+   OPTION_BIT(OPTION_CONFIG))
 
 static const struct command COMMANDS[] = {
     {
@@ -172,13 +173,17 @@ static int run(int count, char *const *words)
     return options_fail_usage(NULL, &error);
   }
   struct arguments arguments;
-  if (!options_parse(command, count - 1, words + 1, &arguments, &error))
+  if (!options_parse(command, count - 1, words + 1, &arguments, &error)) {
+    options_free(&arguments);
     return options_fail_usage(command->name, &error);
+  }
   if (arguments.help) {
     print_command(command);
     return EXIT_DONE;
   }
-  return command->run(&arguments);
+  int status = command->run(&arguments);
+  options_free(&arguments);
+  return status;
 }
 
 int main(int argc, char **argv)

@@ -1,6 +1,7 @@
 #include "cmd/options.h"
 
 #include "base/check.h"
+#include "cmd/config.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -39,6 +40,8 @@ const struct option_definition OPTIONS[OPTION_COUNT] = {
                                         "of one client address at the same time"},
     [OPTION_DRAIN_SECONDS] = {"drain-seconds", "NUMBER", "TACOS_DRAIN_SECONDS", "10",
                               "for requests under way when the server is to stop"},
+    [OPTION_CONFIG] = {"config", "FILE", "TACOS_CONFIG", NULL,
+                       "settings as JSON, named as these options; options and variables go first"},
 };
 
 enum { WORD_MAX = 32 }; /* characters of a word that are compared */
@@ -175,16 +178,49 @@ static bool take_operand(const struct command *command, const char *word,
   return true;
 }
 
-/* What the command line left open. */
-static void take_defaults(const struct command *command, struct arguments *arguments)
+/* A value of the environment, or NULL. */
+static const char *environment_value(enum option option)
 {
+  if (OPTIONS[option].environment == NULL) return NULL;
+  const char *value = secure_getenv(OPTIONS[option].environment);
+  return value == NULL || value[0] == 0 ? NULL : value;
+}
+
+/* The file that the command line or the environment names. */
+static bool take_config(const struct command *command, struct arguments *arguments,
+                        struct error *error)
+{
+  if ((command->options & OPTION_BIT(OPTION_CONFIG)) == 0) return true;
+  const char *path = arguments->options[OPTION_CONFIG];
+  if (path == NULL) path = environment_value(OPTION_CONFIG);
+  if (path == NULL) return true;
+  arguments->config = malloc(sizeof *arguments->config);
+  if (arguments->config == NULL)
+    return error_set(error, ERROR_NO_MEMORY, "no memory for the configuration");
+  return config_read(arguments->config, path, command, error);
+}
+
+/* What the command line left open. */
+static bool take_defaults(const struct command *command, struct arguments *arguments,
+                          struct error *error)
+{
+  if (!take_config(command, arguments, error)) return false;
   for (enum option i = 0; i < OPTION_COUNT; i++) {
     if ((command->options & OPTION_BIT(i)) == 0 || arguments->options[i] != NULL) continue;
-    const char *value = NULL;
-    if (OPTIONS[i].environment != NULL) value = secure_getenv(OPTIONS[i].environment);
-    if (value == NULL || value[0] == 0) value = OPTIONS[i].fallback;
+    const char *value = environment_value(i);
+    if (value == NULL && arguments->config != NULL) value = arguments->config->values[i];
+    if (value == NULL) value = OPTIONS[i].fallback;
     arguments->options[i] = value;
   }
+  return true;
+}
+
+void options_free(struct arguments *arguments)
+{
+  if (arguments->config == NULL) return;
+  config_free(arguments->config);
+  free(arguments->config);
+  arguments->config = NULL;
 }
 
 bool options_parse(const struct command *command, int count, char *const *words,
@@ -213,6 +249,5 @@ bool options_parse(const struct command *command, int count, char *const *words,
   }
   if (command->operand_need == OPERAND_NEEDED && arguments->operand == NULL)
     return error_set(error, ERROR_INVALID, "%s is missing", command->operand);
-  take_defaults(command, arguments);
-  return true;
+  return take_defaults(command, arguments, error);
 }

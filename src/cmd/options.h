@@ -4,7 +4,7 @@
  *     tacos COMMAND [OPERAND] [--name VALUE | --name=VALUE]...
  *
  * An option's value comes from the command line, else from its environment variable (unless that is
- * empty), else from its row's fallback. Nothing is abbreviated: a script written today means the
+ * empty), else from the configuration file (config.h), else from its row's fallback. Nothing is abbreviated: a script written today means the
  * same when more options exist. Values are borrowed from the command line and the environment.
  */
 #ifndef TACOS_CMD_OPTIONS_H
@@ -31,6 +31,7 @@ enum option {
   OPTION_CONNECTIONS,
   OPTION_CONNECTIONS_PER_ADDRESS,
   OPTION_DRAIN_SECONDS,
+  OPTION_CONFIG,
   OPTION_COUNT,
 };
 
@@ -44,12 +45,15 @@ struct option_definition {
 
 extern const struct option_definition OPTIONS[OPTION_COUNT];
 
+struct config;
+
 /* What a command was given. */
 struct arguments {
   const char *command;               /* its name, for messages */
   const char *operand;               /* NULL: none */
   const char *options[OPTION_COUNT]; /* NULL: not given, no fallback */
   bool help;                         /* --help or -h; nothing else was checked */
+  struct config *config;             /* where values of a file live; NULL: there is none */
 };
 
 enum operand_need { OPERAND_NONE, OPERAND_OPTIONAL, OPERAND_NEEDED };
@@ -72,6 +76,9 @@ enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
 /* Reads the words after the command's name. ERROR_INVALID naming the word that is wrong. */
 bool options_parse(const struct command *command, int count, char *const *words,
                    struct arguments *arguments, struct error *error);
+
+/* Gives back what options_parse acquired. */
+void options_free(struct arguments *arguments);
 
 /*
  * The known name most like `word` (Levenshtein distance), or NULL when none is near enough to be
