@@ -3,9 +3,9 @@
  *
  *     {"listen": "0.0.0.0:8000", "reactors": 2, "cors-origins": "https://a.example"}
  *
- * A value is a string, or a number as it would be written on the command line. A name that is no option
- * of the command is refused with the nearest one that is: a misspelt setting must not be taken for its
- * default. What the command line or the environment says goes first (options.h).
+ * A value is a string, or a number as it would be written on the command line. A name that is no
+ * option of the command is refused with the nearest one that is: a misspelt setting must not be
+ * taken for its default. What the command line or the environment says goes first (options.h).
  *
  * Memory: values live in the config until config_free. The process's only thread.
  */

@@ -4,8 +4,9 @@
  *     tacos COMMAND [OPERAND] [--name VALUE | --name=VALUE]...
  *
  * An option's value comes from the command line, else from its environment variable (unless that is
- * empty), else from the configuration file (config.h), else from its row's fallback. Nothing is abbreviated: a script written today means the
- * same when more options exist. Values are borrowed from the command line and the environment.
+ * empty), else from the configuration file (config.h), else from its row's fallback. Nothing is
+ * abbreviated: a script written today means the same when more options exist. Values are borrowed
+ * from the command line and the environment.
  */
 #ifndef TACOS_CMD_OPTIONS_H
 #define TACOS_CMD_OPTIONS_H

@@ -1,4 +1,4 @@
-"""The configuration file of tacos serve: precedence, and that nothing in it is taken for something else."""
+"""The configuration file of tacos serve: what goes first, and what is refused."""
 
 import json
 
