@@ -56,10 +56,15 @@ void queue_fixture_reopen(struct queue_fixture *fixture)
   contents_assert(fixture->queues);
 }
 
-void queue_fixture_crash(struct queue_fixture *fixture)
+void queue_fixture_crash(struct queue_fixture *fixture, enum world_sim_crash mode)
 {
+  struct store_fixture *store = &fixture->store;
   queues_close(fixture->queues);
-  store_fixture_crash(&fixture->store);
+  world_sim_crash(store->sim, mode);
+  (void)store_close(store->store, &store->error);
+  arena_reset(&store->answers);
+  store->store = store_open(store->world, &store->options, &store->error);
+  if (store->store == NULL) fail_msg("the store does not open: %s", store->error.message);
   open_queues(fixture);
   contents_assert(fixture->queues);
 }

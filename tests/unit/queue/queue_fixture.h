@@ -26,9 +26,9 @@ void queue_fixture_close(struct queue_fixture *fixture);
 int queue_fixture_setup(void **state);
 int queue_fixture_teardown(void **state);
 
-/* Makes all durable and opens it again; or after the process died (what was synced is there). */
+/* Makes all durable and opens it again; or after the process died: what was synced is there. */
 void queue_fixture_reopen(struct queue_fixture *fixture);
-void queue_fixture_crash(struct queue_fixture *fixture);
+void queue_fixture_crash(struct queue_fixture *fixture, enum world_sim_crash mode);
 
 /* Lets time pass, then ticks until there is nothing to do now; checks the structures. */
 void queue_fixture_pass(struct queue_fixture *fixture, int64_t ms);

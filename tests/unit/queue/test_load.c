@@ -49,7 +49,7 @@ static void test_what_was_not_synced_never_was(void **state)
   queue_fixture_send(fixture, work, "b");
   assert_string_equal(queue_fixture_receive(fixture, work, 10), "a b");
   queue_fixture_delete(fixture, work, 0);
-  queue_fixture_crash(fixture);
+  queue_fixture_crash(fixture, WORLD_SIM_CRASH_DROP);
   work = queue_fixture_find(fixture, "work");
   assert_string_equal(queue_fixture_receive(fixture, work, 10), "a");
   assert_int_equal(fixture->batch.messages[0].receive_count, 1);

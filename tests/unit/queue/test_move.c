@@ -87,7 +87,7 @@ static void test_a_large_move_survives_a_crash(void **state)
   assert_true(queues_tick(fixture->queues, fixture->now_ms));
   store_fixture_settle(&fixture->store);
   assert_true(queues_tick(fixture->queues, fixture->now_ms));
-  queue_fixture_crash(fixture);
+  queue_fixture_crash(fixture, WORLD_SIM_CRASH_DROP);
   dead = queue_fixture_find(fixture, "dead");
   queue = queue_fixture_find(fixture, "work");
   assert_int_equal(newest(dead).moved, 100);

@@ -3,7 +3,8 @@
  * of visibility, plans over several queues, purges and move tasks, with restarts and crashes in
  * between. TACOS_STEPS says how many steps (default: about two seconds), TACOS_SEED which.
  *
- * A crash takes everything back that was not synced, in the store and in the model.
+ * A crash leaves some of what was not synced: how far the log came is read from the store, and the
+ * model goes back to what it was at that record. What was acknowledged is never behind it.
  */
 #include "sim/random.h"
 #include "unit/queue/queue_fixture.h"
@@ -19,13 +20,17 @@
 
 #include <cmocka.h>
 
-enum { STEPS_DEFAULT = 2500, GROUPS = 4, DEDUPLICATIONS = 12, CROWD = 60 };
+enum { STEPS_DEFAULT = 2500, GROUPS = 4, DEDUPLICATIONS = 48, CROWD = 60, HISTORY = 48 };
 
 struct run {
   struct queue_fixture fixture;
   struct random random;
   struct model model;
-  struct model durable; /* the model at the last sync */
+  int history_count;
+  struct {
+    uint64_t sequence; /* newest record of this state */
+    struct model model;
+  } history[HISTORY]; /* since the last sync, oldest first */
 };
 
 static int below(struct run *run, int limit)
@@ -48,6 +53,31 @@ static struct model_message *random_message(struct run *run)
   if (run->model.message_count == 0) return NULL;
   struct model_message *message = &run->model.messages[below(run, run->model.message_count)];
   return message->alive ? message : NULL;
+}
+
+/* ---- what a crash can go back to ---- */
+
+static void sync_all(struct run *run)
+{
+  store_fixture_settle(&run->fixture.store);
+  run->history_count = 0;
+}
+
+/* The state after the newest record. Records in the background do not change the model. */
+static void remember(struct run *run)
+{
+  if (run->history_count == HISTORY) sync_all(run);
+  run->history[run->history_count].sequence = store_appended(run->fixture.store.store);
+  run->history[run->history_count++].model = run->model;
+}
+
+static void go_back(struct run *run, uint64_t sequence)
+{
+  int at = run->history_count - 1;
+  while (at >= 0 && run->history[at].sequence > sequence) at--;
+  assert_true(at >= 0);
+  run->model = run->history[at].model;
+  run->history_count = 0;
 }
 
 /* ---- what the real queues know of a message ---- */
@@ -127,7 +157,7 @@ static void plan_send(struct run *run, struct plan *plan, struct send *send)
   send->queue = below(run, MODEL_QUEUES);
   bool fifo = model_queues[send->queue].fifo;
   send->group = below(run, GROUPS);
-  send->deduplication = below(run, DEDUPLICATIONS * 4);
+  send->deduplication = below(run, DEDUPLICATIONS);
   send->delay_s = !fifo && chance(run, 20) ? below(run, 20) : -1;
   send->size = random_size(run);
   const struct queue_draft draft = {
@@ -336,6 +366,7 @@ static void step_purge(struct run *run)
   uint64_t sequence;
   assert_int_equal(queue_purge(real(run, queue), &sequence, &run->fixture.error), QUEUE_OK);
   model_purge(&run->model, queue);
+  remember(run);
   if (chance(run, 50)) step_pass(run);
 }
 
@@ -344,6 +375,7 @@ static void step_move(struct run *run)
 {
   int dead = chance(run, 50) ? 1 : 3;
   struct id task;
+  sync_all(run);
   uint64_t sequence;
   assert_int_equal(queue_move_start(real(run, dead), NULL, 0, run->model.now_ms, &task, &sequence,
                                     &run->fixture.error),
@@ -374,6 +406,7 @@ static void step_move(struct run *run)
     model_move(&run->model, next, next->source, false);
   }
   assert_int_equal(listed.status, left ? QUEUE_TASK_FAILED : QUEUE_TASK_COMPLETED);
+  sync_all(run);
 }
 
 static void after_restart(struct run *run)
@@ -384,23 +417,31 @@ static void after_restart(struct run *run)
   expect_everything(run);
 }
 
-static void step_sync(struct run *run)
+/* A few writes or syncs of the log: what is durable, or only on its way, when a crash comes. */
+static void step_disk(struct run *run)
 {
-  store_fixture_settle(&run->fixture.store);
-  run->durable = run->model;
+  struct store *store = run->fixture.store.store;
+  bool idle;
+  store_flush(store);
+  for (int i = below(run, 4); i > 0; i--)
+    assert_true(store_step(store, &idle, &run->fixture.error));
 }
 
 static void step_crash(struct run *run)
 {
-  queue_fixture_crash(&run->fixture);
-  run->model = run->durable;
+  step_disk(run);
+  uint64_t acknowledged = store_durable(run->fixture.store.store);
+  queue_fixture_crash(&run->fixture, WORLD_SIM_CRASH_RANDOM);
+  uint64_t recovered = store_appended(run->fixture.store.store);
+  assert_true(recovered >= acknowledged);
+  go_back(run, recovered);
   after_restart(run);
 }
 
 static void step_reopen(struct run *run)
 {
   queue_fixture_reopen(&run->fixture);
-  run->durable = run->model;
+  run->history_count = 0;
   after_restart(run);
 }
 
@@ -434,8 +475,10 @@ static void step(struct run *run)
     step_visibility(run);
   else if (choice < 940)
     step_pass(run);
+  else if (choice < 960)
+    step_disk(run);
   else if (choice < 970)
-    step_sync(run);
+    sync_all(run);
   else if (choice < 980)
     step_move(run);
   else if (choice < 984)
@@ -463,10 +506,12 @@ static void test_queues_do_as_the_model(void **state)
   random_init(&run->random, seed);
   run->model.now_ms = run->fixture.now_ms;
   make_queues(run);
-  step_sync(run);
+  sync_all(run);
+  remember(run);
   for (uint64_t i = 0; i < steps; i++) {
     step(run);
     model_compact(&run->model);
+    remember(run);
     queue_fixture_clear(&run->fixture);
   }
   print_message("%" PRIu64 " steps of seed %" PRIu64 ": %" PRIu64 " messages sent in this life\n",
