@@ -146,6 +146,8 @@ static bool load_message(struct loader *loader, struct value item, struct bytes 
   node->receives_before = state.receives_before;
   node->parts = (uint8_t)state.parts;
   if (state.sequence > queues->last_sequence) queues->last_sequence = state.sequence;
+  /* A clock that went back over a restart would hold back what was ready. */
+  (void)queues_now(queues, state.sent_ms);
   struct ordered ordered = {.key = state.sequence, .number = number};
   if (contents->fifo) {
     struct value group = value_attribute(item, BYTES("g"));

@@ -21,7 +21,7 @@
  * A message is ready when now >= its time, and gone when now >= the end of its retention: the
  * deadline decides, whoever looks first; queues_tick only tidies. Each function costs the same with
  * ten messages and with ten million. In memory a message takes its item (about 150 bytes over its
- * body) and 88 bytes beside it (state.h).
+ * body) and about 92 bytes beside it (state.h).
  *
  * FIFO queues. The order of a group is that of its messages' sequence numbers, which is the order
  * of sends. A message in flight blocks its group, a delayed one does not: those before it can be
@@ -32,8 +32,8 @@
  * Standard queues are served about in order. A message may be delivered twice, a deleted one never
  * comes back.
  *
- * Time is the engine's clock, given by the caller as now_ms and taken as not going back. Nothing
- * here reads a clock.
+ * Time is the engine's clock, given by the caller as now_ms. When it goes back, also over a
+ * restart, the queues stand at the newest time they knew. No deadline depends on another clock.
  *
  * Answers may leave when the log record they rest on is durable (store_durable): commits give their
  * sequence. A plan is committed in the turn of the loop in which it was made, before the next

@@ -224,6 +224,7 @@ static enum queue_status add_message(struct queue *queue, struct plan *plan,
   struct value items[2 + QUEUE_PARTS_MAX];
   struct message_state state = new_state(queue, draft, queues->now_ms);
   *sent = (struct queue_sent){.id = new_id(queues)};
+  queue_index_prefetch(&queues->node_index, sent->id.bytes);
   struct sending *sending = arena_alloc(plan->arena, sizeof *sending);
   if (sending == NULL) return QUEUE_UNAVAILABLE;
   *sending = (struct sending){.queues = queues, .turn = queues->turn, .fifo = contents->fifo};

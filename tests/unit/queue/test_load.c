@@ -55,6 +55,25 @@ static void test_what_was_not_synced_never_was(void **state)
   assert_int_equal(fixture->batch.messages[0].receive_count, 1);
 }
 
+/* What was ready is ready, however wrong the clock is after the restart. */
+static void test_a_clock_that_went_back_hides_nothing(void **state)
+{
+  struct queue_fixture *fixture = *state;
+  struct queue *work = queue_fixture_queue(fixture, "work", NULL);
+  struct queue *order = queue_fixture_queue(fixture, "order.fifo", NULL);
+  queue_fixture_send(fixture, work, "a");
+  queue_fixture_send_group(fixture, order, "b", "g", "d");
+  fixture->now_ms -= 3600000;
+  queue_fixture_reopen(fixture);
+  work = queue_fixture_find(fixture, "work");
+  order = queue_fixture_find(fixture, "order.fifo");
+  assert_string_equal(queue_fixture_receive(fixture, work, 1), "a");
+  assert_string_equal(queue_fixture_receive(fixture, order, 1), "b");
+  assert_true(queue_fixture_send_group(fixture, order, "b", "g", "d").duplicate);
+  queue_fixture_pass(fixture, 3600000 + QUEUE_VISIBILITY_S * 1000);
+  assert_string_equal(queue_fixture_receive(fixture, work, 1), "a");
+}
+
 static void expect_corrupt(struct queue_fixture *fixture, const char *what)
 {
   queues_close(fixture->queues);
@@ -127,6 +146,7 @@ int main(void)
   const struct CMUnitTest tests[] = {
       TEST(test_all_is_as_it_was),
       TEST(test_what_was_not_synced_never_was),
+      TEST(test_a_clock_that_went_back_hides_nothing),
       TEST(test_items_that_make_no_sense_are_refused),
       TEST(test_many_messages_over_several_pages),
   };

@@ -207,6 +207,33 @@ static void test_tasks_are_refused_listed_and_cancelled(void **state)
     assert_true(tasks[i - 1].started_ms > tasks[i].started_ms);
 }
 
+/* The Nth allocation of each tick fails: it is tried again, and every message arrives once. */
+static void test_without_memory_nothing_is_lost(void **state)
+{
+  enum { COUNT = 120 };
+  struct queue_fixture *fixture = *state;
+  struct queue *queue = queue_fixture_redriven(fixture, "work.fifo", "dead.fifo", 1);
+  struct queue *dead = queue_fixture_find(fixture, "dead.fifo");
+  kill_messages(fixture, queue, COUNT);
+  struct memory *memories[] = {&fixture->memory, &fixture->store.world->memory};
+  start(fixture, dead, NULL, 0);
+  int failures = 0;
+  for (uint64_t n = 1; newest(dead).status == QUEUE_TASK_RUNNING; n++) {
+    struct memory *memory = memories[n % 2];
+    arena_free(&fixture->queues->arena); /* so that its chunk is allocated anew */
+    memory->fail_at = memory->calls + 1 + n / 2;
+    uint64_t moved = newest(dead).moved;
+    (void)queues_tick(fixture->queues, fixture->now_ms);
+    memory->fail_at = 0;
+    failures += newest(dead).moved == moved;
+    contents_assert(fixture->queues);
+    assert_int_equal(fixture->queues->node_index.count, COUNT);
+    fixture->now_ms += 1000;
+  }
+  assert_true(failures > 3);
+  assert_string_equal(queue_fixture_counts(fixture, queue), "120 0 0");
+}
+
 static void test_a_dropped_source_ends_its_task(void **state)
 {
   struct queue_fixture *fixture = *state;
@@ -233,6 +260,7 @@ int main(void)
       TEST(test_a_message_without_a_source_fails_the_task),
       TEST(test_a_fifo_group_keeps_its_order),
       TEST(test_tasks_are_refused_listed_and_cancelled),
+      TEST(test_without_memory_nothing_is_lost),
       TEST(test_a_dropped_source_ends_its_task),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

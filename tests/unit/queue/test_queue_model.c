@@ -435,6 +435,7 @@ static void step_crash(struct run *run)
   uint64_t recovered = store_appended(run->fixture.store.store);
   assert_true(recovered >= acknowledged);
   go_back(run, recovered);
+  remember(run);
   after_restart(run);
 }
 
@@ -442,6 +443,7 @@ static void step_reopen(struct run *run)
 {
   queue_fixture_reopen(&run->fixture);
   run->history_count = 0;
+  remember(run);
   after_restart(run);
 }
 
