@@ -30,7 +30,8 @@
  * message is gone, after a purge and over a restart.
  *
  * Standard queues are served about in order. A message may be delivered twice, a deleted one never
- * comes back.
+ * comes back. A group given to a standard queue is only handed on. Messages in flight are not
+ * limited in number, as they are in SQS (120,000).
  *
  * Time is the engine's clock, given by the caller as now_ms. When it goes back, also over a
  * restart, the queues stand at the newest time they knew. No deadline depends on another clock.
@@ -264,8 +265,8 @@ enum queue_status queue_receive(struct queue *queue, const struct queue_request 
                                 struct error *error);
 
 /*
- * The same as part of a plan: the messages are received when it is committed. Those of the plan are
- * not given twice.
+ * The same as part of a plan: the messages are received when it is committed, and their receipts
+ * are good from then on. The plan does not give one twice.
  */
 enum queue_status queue_receive_into(struct queue *queue, const struct queue_request *request,
                                      struct plan *plan, struct queue_batch *batch);

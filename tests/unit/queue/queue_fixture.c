@@ -19,7 +19,9 @@ static void open_queues(struct queue_fixture *fixture)
 void queue_fixture_open(struct queue_fixture *fixture, uint64_t seed)
 {
   memset(fixture, 0, sizeof *fixture);
-  store_fixture_open(&fixture->store, seed);
+  /* Segments that hold the greatest message. */
+  const struct store_options options = {.segment_bytes = 4 << 20, .region_bytes = 256 << 10};
+  store_fixture_open_with(&fixture->store, seed, &options);
   fixture->now_ms = world_clock_ms(fixture->store.world);
   open_queues(fixture);
 }
