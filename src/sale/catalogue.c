@@ -10,6 +10,8 @@ enum {
   TICKETS_PER_TRANSACTION = 33, /* three actions each */
   TRANSACTIONS_PER_TICK = 2,    /* of a creation: about 0.2 ms */
   PIECES_MAX = SEAT_IMPORT_BYTES / PLAN_PIECE_BYTES + 1,
+  /* 2 million changes a second; and the version is exact in a browser's doubles until 2109. */
+  VERSIONS_PER_MS_BITS = 11,
 };
 
 static const struct bytes STATUS_NAMES[SALE_STATUSES] = {
@@ -119,7 +121,7 @@ static struct sale_event *new_event(struct sale *sale, const struct seat_plan *p
   uint64_t seed;
   world_entropy(sale->options.world, &seed, sizeof seed);
   /* Versions of this life are greater than those of an earlier one: they begin at the clock. */
-  uint64_t version = (uint64_t)world_clock_ms(sale->options.world) << 16;
+  uint64_t version = (uint64_t)world_clock_ms(sale->options.world) << VERSIONS_PER_MS_BITS;
   event->map = seat_map_create(sale->memory, plan, seed, version, error);
   if (event->map != NULL) return event;
   free_event(event);

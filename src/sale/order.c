@@ -139,6 +139,39 @@ enum sale_refusal sale_order_list(struct sale *sale, struct arena *arena, struct
   return SALE_OK;
 }
 
+enum sale_refusal sale_order_scan(struct sale *sale, const struct sale_event *event,
+                                  struct buffer *position, sale_order_visit *visit, void *context,
+                                  bool *done)
+{
+  enum { SLICE_ITEMS = 400 }; /* orders and payments: about a millisecond */
+  struct arena arena;
+  struct error error;
+  struct store_page page;
+  struct store_query query = {
+      .table = sale->orders,
+      .start_key = {position->data, position->size},
+      .limit = SLICE_ITEMS,
+  };
+  if (position->size == 0) query.start_key = VALUE_NONE;
+  arena_init(&arena, sale->memory);
+  enum sale_refusal refusal = SALE_UNAVAILABLE;
+  if (store_scan(sale->store, &query, &arena, &page, &error) == STORE_OK) {
+    for (uint32_t i = 0; i < page.count; i++) {
+      struct sale_order order;
+      if (bytes_starts_with(record_get_text(page.items[i], BYTES("pk")), BYTES("ORDER#")) &&
+          bytes_equal(record_get_text(page.items[i], BYTES("eventId")), event->id) &&
+          order_read(sale, &arena, page.items[i], &order))
+        visit(context, &order);
+    }
+    *done = !value_present(page.last_key);
+    buffer_clear(position);
+    if (*done || buffer_append(position, bytes_of(page.last_key.data, page.last_key.size)))
+      refusal = SALE_OK;
+  }
+  arena_free(&arena);
+  return refusal;
+}
+
 /* ---- confirm ---- */
 
 static bool change_seats(struct sale_step *step, struct sale_order *order, enum ticket_status from,

@@ -313,6 +313,17 @@ enum sale_refusal sale_order_list(struct sale *sale, struct arena *arena, struct
                                   struct bytes *cursor, uint32_t limit, int64_t now_ms,
                                   struct sale_order *list, uint32_t *count);
 
+typedef void sale_order_visit(void *context, const struct sale_order *order);
+
+/*
+ * Shows the orders of an event, for an operator's report: looks at a slice of all orders at each
+ * call, so that nobody waits. `position` is empty at first, and again when *done; what is bought
+ * meanwhile may be shown or not. `order` is valid during the call only.
+ */
+enum sale_refusal sale_order_scan(struct sale *sale, const struct sale_event *event,
+                                  struct buffer *position, sale_order_visit *visit, void *context,
+                                  bool *done);
+
 /* Gives the money back and the seats free. amount 0: all of it. */
 enum sale_refusal sale_refund(struct sale *sale, struct plan *plan, struct bytes order_id,
                               int64_t amount, struct bytes reason, int64_t now_ms,
