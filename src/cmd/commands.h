@@ -10,6 +10,9 @@
 #include "cmd/options.h"
 
 int command_serve(const struct arguments *arguments);
+int command_event_import(const struct arguments *arguments);
+int command_event_list(const struct arguments *arguments);
+int command_user_add(const struct arguments *arguments);
 int command_backup(const struct arguments *arguments);
 int command_restore(const struct arguments *arguments);
 int command_check(const struct arguments *arguments);

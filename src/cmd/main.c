@@ -11,7 +11,8 @@ static int command_help(const struct arguments *arguments);
    OPTION_BIT(OPTION_TLS_KEY) | OPTION_BIT(OPTION_WEB_DIR) | OPTION_BIT(OPTION_CORS_ORIGINS) | \
    OPTION_BIT(OPTION_TRUSTED_PROXIES) | OPTION_BIT(OPTION_CONNECTIONS) |                       \
    OPTION_BIT(OPTION_CONNECTIONS_PER_ADDRESS) | OPTION_BIT(OPTION_DRAIN_SECONDS) |             \
-   OPTION_BIT(OPTION_CONFIG))
+   OPTION_BIT(OPTION_JWKS) | OPTION_BIT(OPTION_ADDRESS_RATE) | OPTION_BIT(OPTION_USER_RATE) |  \
+   OPTION_BIT(OPTION_PAYMENT_DELAY) | OPTION_BIT(OPTION_CONFIG))
 
 static const struct command COMMANDS[] = {
     {
@@ -20,9 +21,9 @@ static const struct command COMMANDS[] = {
         .options = OPTION_BIT(OPTION_DATA_DIR) | OPTION_BIT(OPTION_KEY_FILE) | SERVE_OPTIONS,
         .details = "Opens the store, which is made when there is none, and serves. SIGINT and "
                    "SIGTERM stop it:\nrequests under way are finished, and all that was "
-                   "acknowledged is on disk. SIGHUP reads the\ncertificate again. Warnings go to "
-                   "stderr, one JSON object per line. Sockets of systemd\n(LISTEN_FDS, named "
-                   "'http' and 'operations') are used when there are any.",
+                   "acknowledged is on disk. SIGHUP reads\ncertificate and public keys again. "
+                   "Warnings go to stderr, one JSON object per line. Sockets\nof systemd "
+                   "(LISTEN_FDS, named 'http' and 'operations') are used when there are any.",
         .run = command_serve,
     },
     {
@@ -31,6 +32,36 @@ static const struct command COMMANDS[] = {
         .details = "What docs/openapi.yaml describes: endpoint, method, path, who may call, and "
                    "the most bytes\nof a body.",
         .run = command_routes,
+    },
+    {
+        .name = "event import",
+        .summary = "make an event of FILE, its seats as JSON or CSV",
+        .operand = "FILE",
+        .operand_need = OPERAND_NEEDED,
+        .options = OPTION_BIT(OPTION_DATA_DIR) | OPTION_BIT(OPTION_KEY_FILE) |
+                   OPTION_BIT(OPTION_EVENT),
+        .details = "A name that ends with .csv is a table section,row,number,price; what the event "
+                   "is comes\nfrom --event then. The first bad row refuses all of it. While a "
+                   "server has the data\ndirectory, use POST /api/v1/admin/events instead.",
+        .run = command_event_import,
+    },
+    {
+        .name = "event list",
+        .summary = "print the events of the store",
+        .options = OPTION_BIT(OPTION_DATA_DIR) | OPTION_BIT(OPTION_KEY_FILE),
+        .details = "One line for each: id, status, free and all seats, start, name.",
+        .run = command_event_list,
+    },
+    {
+        .name = "user add",
+        .summary = "make the account NAME, for the first administrator",
+        .operand = "NAME",
+        .operand_need = OPERAND_NEEDED,
+        .options = OPTION_BIT(OPTION_DATA_DIR) | OPTION_BIT(OPTION_KEY_FILE) |
+                   OPTION_BIT(OPTION_ROLE),
+        .details = "The password is the first line of stdin, or TACOS_PASSWORD. Works while no "
+                   "server has the\ndata directory.",
+        .run = command_user_add,
     },
     {
         .name = "backup",
@@ -109,7 +140,7 @@ static void print_overview(FILE *to)
 {
   fprintf(to, "tacos: a ticketing platform in one process\n\nusage: tacos COMMAND [OPTION]...\n\n");
   for (size_t i = 0; i < COMMAND_COUNT; i++)
-    fprintf(to, "  %-10s %s\n", COMMANDS[i].name, COMMANDS[i].summary);
+    fprintf(to, "  %-14s %s\n", COMMANDS[i].name, COMMANDS[i].summary);
   fprintf(to, "\n'tacos help COMMAND' tells more.\n");
 }
 
@@ -157,23 +188,19 @@ static int command_help(const struct arguments *arguments)
   return EXIT_DONE;
 }
 
-static int run(int count, char *const *words)
+/* A command of two words, "event import"; NULL when the words are none. */
+static const struct command *find_pair(const char *first, const char *second)
+{
+  char name[32];
+  int size = snprintf(name, sizeof name, "%s %s", first, second);
+  return size > 0 && (size_t)size < sizeof name ? find_command(name) : NULL;
+}
+
+static int run_command(const struct command *command, int count, char *const *words)
 {
   struct error error;
-  if (count == 0) {
-    print_overview(stderr);
-    return EXIT_USAGE;
-  }
-  const char *name = words[0];
-  if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0) name = "help";
-  if (strcmp(name, "--version") == 0) name = "version";
-  const struct command *command = find_command(name);
-  if (command == NULL) {
-    refuse_command(name, &error);
-    return options_fail_usage(NULL, &error);
-  }
   struct arguments arguments;
-  if (!options_parse(command, count - 1, words + 1, &arguments, &error)) {
+  if (!options_parse(command, count, words, &arguments, &error)) {
     options_free(&arguments);
     return options_fail_usage(command->name, &error);
   }
@@ -184,6 +211,35 @@ static int run(int count, char *const *words)
   int status = command->run(&arguments);
   options_free(&arguments);
   return status;
+}
+
+static int run(int count, char *const *words)
+{
+  struct error error;
+  if (count == 0) {
+    print_overview(stderr);
+    return EXIT_USAGE;
+  }
+  const char *name = words[0];
+  if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0) name = "help";
+  if (strcmp(name, "--version") == 0) name = "version";
+  if (count > 1) {
+    const struct command *pair = find_pair(name, words[1]);
+    if (pair != NULL) return run_command(pair, count - 2, words + 2);
+  }
+  if (count == 3 && strcmp(name, "help") == 0) {
+    const struct command *pair = find_pair(words[1], words[2]);
+    if (pair != NULL) {
+      print_command(pair);
+      return EXIT_DONE;
+    }
+  }
+  const struct command *command = find_command(name);
+  if (command == NULL) {
+    refuse_command(name, &error);
+    return options_fail_usage(NULL, &error);
+  }
+  return run_command(command, count - 1, words + 1);
 }
 
 int main(int argc, char **argv)

@@ -40,6 +40,18 @@ const struct option_definition OPTIONS[OPTION_COUNT] = {
                                         "of one client address at the same time"},
     [OPTION_DRAIN_SECONDS] = {"drain-seconds", "NUMBER", "TACOS_DRAIN_SECONDS", "10",
                               "for requests under way when the server is to stop"},
+    [OPTION_JWKS] =
+        {"jwks-file", "FILE", "TACOS_JWKS_FILE", NULL,
+         "public keys of another issuer's tokens (RS256, ES256); SIGHUP reads it again"},
+    [OPTION_ADDRESS_RATE] = {"address-rate", "NUMBER", "TACOS_ADDRESS_RATE", NULL,
+                             "requests a second of one client address; 0: no limit"},
+    [OPTION_USER_RATE] = {"user-rate", "NUMBER", "TACOS_USER_RATE", NULL,
+                          "requests a second of one user; 0: no limit"},
+    [OPTION_PAYMENT_DELAY] = {"payment-delay-ms", "NUMBER", "TACOS_PAYMENT_DELAY_MS", "5000",
+                              "after which a simulated payment with the scenario 'delay' ends"},
+    [OPTION_EVENT] = {"event", "FILE", NULL, NULL,
+                      "what the event is, as JSON without sections; with a CSV of its seats"},
+    [OPTION_ROLE] = {"role", "user|admin", NULL, "user", "what the account may do"},
     [OPTION_CONFIG] = {"config", "FILE", "TACOS_CONFIG", NULL,
                        "settings as JSON, named as these options; options and variables go first"},
 };

@@ -7,6 +7,7 @@
 #include "cmd/serve_options.h"
 #include "cmd/systemd.h"
 #include "sale/platform_tables.h"
+#include "shield/secrets.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -31,6 +32,14 @@ struct platform {
   struct serve_options options;
   struct loop loop;
   struct store *store;
+  struct secrets secrets;
+  struct ticket_signer signer;
+  struct ticket_keys ticket_keys;
+  struct sale *sale;
+  struct shield *shield;
+  struct jwks *jwks; /* NULL: only tokens of our own */
+  struct password_pool *passwords;
+  struct users *users;
   struct server *server;
   struct tls *tls;
   struct static_files *web;
@@ -56,6 +65,32 @@ static void warn(struct platform *platform, const char *event, const char *messa
 static void wake(void *context)
 {
   loop_wake(context);
+}
+
+/* ---- keys of other issuers ---- */
+
+/* Those that were read before stay when the file is not good now. */
+static bool read_jwks(struct platform *platform, struct error *error)
+{
+  if (platform->options.jwks_file == NULL) return true;
+  struct jwks *keys = jwks_read(platform->world, platform->options.jwks_file, error);
+  if (keys == NULL)
+    return error_set(error, error->code, "--jwks-file %s: %s", platform->options.jwks_file,
+                     error->message);
+  jwt_use_keys(shield_jwt(platform->shield), keys);
+  jwks_free(platform->jwks);
+  platform->jwks = keys;
+  return true;
+}
+
+static void reload_jwks(struct platform *platform)
+{
+  struct error error;
+  if (!read_jwks(platform, &error))
+    LOGGER_WRITE(&platform->logger, LOGGER_ERROR, "shield", "keys_kept", error.message);
+  else if (platform->jwks != NULL)
+    LOGGER_WRITE(&platform->logger, LOGGER_INFO, "shield", "keys_reloaded",
+                 "tokens are verified with the keys that were read now");
 }
 
 /* ---- signals ---- */
@@ -88,9 +123,10 @@ static void on_signal(struct watch *watch, uint32_t ready)
                                                   offsetof(struct platform, signal_watch));
   struct signalfd_siginfo signal;
   while (read(platform->signals, &signal, sizeof signal) == (ssize_t)sizeof signal) {
-    if (signal.ssi_signo == SIGHUP)
+    if (signal.ssi_signo == SIGHUP) {
       reload_certificate(platform);
-    else if (!platform->stopping)
+      reload_jwks(platform);
+    } else if (!platform->stopping)
       begin_to_stop(platform);
   }
 }
@@ -183,6 +219,7 @@ static bool open_server(struct platform *platform, struct error *error)
       .cors = &platform->options.cors,
       .proxies = &platform->options.proxies,
       .context = &platform->api,
+      .admit = api_admit,
       .logger = &platform->logger,
   };
   platform->server = server_open(platform->world, &platform->loop, &server, error);
@@ -205,6 +242,55 @@ static bool open_store(struct platform *platform, const char *directory, const s
   platform->store = store_open(platform->world, &options, error);
   platform->api.store = platform->store;
   return platform->store != NULL && platform_tables_create(platform->store, made, error);
+}
+
+/* What signs tickets, and what their signatures are checked with. */
+static bool open_tickets(struct platform *platform, struct error *error)
+{
+  struct bytes secret = secrets_get(&platform->secrets, SECRET_TICKET);
+  return ticket_signer_init(&platform->signer, secret.data, error) &&
+         ticket_keys_add(&platform->ticket_keys, platform->signer.public_key, error);
+}
+
+/* What the handlers work with, over the open store. */
+static bool open_rooms(struct platform *platform, const char *directory, struct error *error)
+{
+  struct world *world = platform->world;
+  struct rate_row rows[RATE_KINDS];
+  memcpy(rows, rate_rows_default, sizeof rows);
+  serve_options_limit(&platform->options, rows);
+  const struct sale_options sale = {.world = world, .store = platform->store};
+  const struct password_pool_options passwords = {
+      .threads = PASSWORD_THREADS,
+      .jobs = PASSWORD_JOBS,
+      .cost = password_cost_today,
+      .wake = wake,
+      .wake_context = &platform->loop,
+  };
+  uint32_t made;
+  if (!secrets_open(world, directory, true, &platform->secrets, &made, error)) return false;
+  if (!open_tickets(platform, error)) return false;
+  platform->sale = sale_open(&sale, error);
+  if (platform->sale == NULL) return false;
+  platform->shield = shield_open(world, &platform->loop,
+                                 secrets_get(&platform->secrets, SECRET_JWT), rows, error);
+  if (platform->shield == NULL || !read_jwks(platform, error)) return false;
+  platform->passwords = password_pool_open(world, &passwords, error);
+  if (platform->passwords == NULL) return false;
+  platform->users = users_open(world, platform->store, platform->passwords, error);
+  struct api *api = &platform->api;
+  api->world = world;
+  api->loop = &platform->loop;
+  api->sale = platform->sale;
+  api->shield = platform->shield;
+  api->passwords = platform->passwords;
+  api->users = platform->users;
+  api->webhook_secret = secrets_get(&platform->secrets, SECRET_WEBHOOK);
+  api->ticket_signer = &platform->signer;
+  api->ticket_keys = &platform->ticket_keys;
+  api->payment_delay_ms = platform->options.payment_delay_ms;
+  api_open(api);
+  return platform->users != NULL;
 }
 
 static uint32_t count_tables(const struct store *store)
@@ -252,11 +338,32 @@ static void run(struct platform *platform)
   int wait_ms = 0;
   while (!platform->stopping || !server_drained(platform->server)) {
     server_turn(platform->server, wait_ms);
+    bool more = api_tick(&platform->api);
     store_flush(store);
     server_release(platform->server, store_durable(store));
     wait_ms = store_snapshot_busy(store) || store_restore_busy(store) ? BUSY_MS : IDLE_MS;
-    if (store_tick(store)) wait_ms = 0;
+    if (store_tick(store) || more) wait_ms = 0;
   }
+}
+
+/* Every login under way gets its answer. */
+static void stop_passwords(struct platform *platform)
+{
+  if (platform->passwords != NULL) password_pool_close(platform->passwords);
+  platform->passwords = NULL;
+}
+
+static void close_rooms(struct platform *platform)
+{
+  stop_passwords(platform);
+  if (platform->users != NULL) users_close(platform->users);
+  shield_close(platform->shield);
+  jwks_free(platform->jwks);
+  if (platform->api.world != NULL) api_close(&platform->api);
+  if (platform->sale != NULL) sale_close(platform->sale);
+  ticket_keys_free(&platform->ticket_keys);
+  ticket_signer_free(&platform->signer);
+  secrets_close(&platform->secrets);
 }
 
 static bool serve(struct platform *platform, const char *directory, const struct key *key,
@@ -264,14 +371,16 @@ static bool serve(struct platform *platform, const char *directory, const struct
 {
   uint32_t made;
   if (!open_store(platform, directory, key, &made, error) ||
-      !open_tls(platform, directory, error) || !open_web(platform, error) ||
-      !open_server(platform, error))
+      !open_rooms(platform, directory, error) || !open_tls(platform, directory, error) ||
+      !open_web(platform, error) || !open_server(platform, error))
     return false;
   announce(platform, directory, made);
   health_set(&platform->api.health, HEALTH_STARTING, false);
   struct error ignored;
   if (!systemd_notify("READY=1", &ignored)) warn(platform, "notify_failed", ignored.message);
   run(platform);
+  api_stop(&platform->api);
+  stop_passwords(platform);
   /* Replies under way leave once what they tell is on disk; nobody asks for more now. */
   if (!store_sync(platform->store, error)) return false;
   server_release(platform->server, store_durable(platform->store));
@@ -282,6 +391,7 @@ static bool close_platform(struct platform *platform, struct error *error)
 {
   bool closed = true;
   if (platform->server != NULL) server_close(platform->server);
+  close_rooms(platform);
   if (platform->store != NULL) closed = store_close(platform->store, error);
   if (platform->web != NULL) static_files_free(platform->web);
   tls_close(platform->tls);

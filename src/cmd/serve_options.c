@@ -5,7 +5,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PORT_MAX = 65535, CONNECTIONS_MAX = 10000000, DRAIN_SECONDS_MAX = 3600, MS_PER_S = 1000 };
+enum {
+  PORT_MAX = 65535,
+  CONNECTIONS_MAX = 10000000,
+  DRAIN_SECONDS_MAX = 3600,
+  MS_PER_S = 1000,
+  PAYMENT_DELAY_MS_MAX = 3600000
+};
 
 /* Decimal digits up to a maximum; false otherwise. */
 static bool number_of(struct bytes text, uint32_t maximum, uint32_t *number)
@@ -90,12 +96,41 @@ static bool take_lists(const struct arguments *arguments, struct serve_options *
   return true;
 }
 
+/* Three seconds' worth may come at once: pages fetch what they need together. */
+static void set_rate(struct rate_row *row, uint32_t rate)
+{
+  enum { BURST_SECONDS = 3 };
+  row->requests = rate;
+  row->seconds = 1;
+  if (rate > 0)
+    row->burst = rate < RATE_BURST_MAX / BURST_SECONDS ? BURST_SECONDS * rate : RATE_BURST_MAX;
+}
+
+void serve_options_limit(const struct serve_options *options, struct rate_row rows[RATE_KINDS])
+{
+  if (options->limits_address) set_rate(&rows[RATE_API_ADDRESS], options->address_rate);
+  if (options->limits_user) set_rate(&rows[RATE_API_USER], options->user_rate);
+}
+
+static bool take_rates(const struct arguments *arguments, struct serve_options *options,
+                       struct error *error)
+{
+  options->limits_address = arguments->options[OPTION_ADDRESS_RATE] != NULL;
+  options->limits_user = arguments->options[OPTION_USER_RATE] != NULL;
+  return take_number(arguments, OPTION_ADDRESS_RATE, RATE_REQUESTS_MAX, &options->address_rate,
+                     error) &&
+         take_number(arguments, OPTION_USER_RATE, RATE_REQUESTS_MAX, &options->user_rate, error) &&
+         take_number(arguments, OPTION_PAYMENT_DELAY, PAYMENT_DELAY_MS_MAX,
+                     &options->payment_delay_ms, error);
+}
+
 bool serve_options_parse(const struct arguments *arguments, struct serve_options *options,
                          struct error *error)
 {
   *options = (struct serve_options){.limits = net_limits_default()};
   uint32_t drain_s = options->limits.drain_ms / MS_PER_S;
   options->web_directory = arguments->options[OPTION_WEB_DIR];
+  options->jwks_file = arguments->options[OPTION_JWKS];
   if (!take_address(arguments, OPTION_LISTEN, &options->http, error) ||
       !take_address(arguments, OPTION_OPERATIONS_LISTEN, &options->operations, error) ||
       !take_number(arguments, OPTION_REACTORS, SERVER_REACTORS_MAX, &options->reactors, error) ||
@@ -104,7 +139,8 @@ bool serve_options_parse(const struct arguments *arguments, struct serve_options
       !take_number(arguments, OPTION_CONNECTIONS_PER_ADDRESS, CONNECTIONS_MAX,
                    &options->limits.connections_per_address, error) ||
       !take_number(arguments, OPTION_DRAIN_SECONDS, DRAIN_SECONDS_MAX, &drain_s, error) ||
-      !take_tls(arguments, options, error) || !take_lists(arguments, options, error))
+      !take_rates(arguments, options, error) || !take_tls(arguments, options, error) ||
+      !take_lists(arguments, options, error))
     return false;
   options->limits.drain_ms = drain_s * MS_PER_S;
   return true;

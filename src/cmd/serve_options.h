@@ -7,6 +7,7 @@
 
 #include "cmd/options.h"
 #include "net/server.h"
+#include "shield/rate.h"
 
 struct serve_options {
   struct world_address http;
@@ -18,8 +19,15 @@ struct serve_options {
   bool tls_self;
   const char *tls_certificate; /* NULL: none */
   const char *tls_key;
-  const char *web_directory; /* NULL: none */
+  const char *web_directory;        /* NULL: none */
+  const char *jwks_file;            /* NULL: none */
+  bool limits_address, limits_user; /* whether the rates below were given */
+  uint32_t address_rate, user_rate; /* requests a second; 0: no limit */
+  uint32_t payment_delay_ms;
 };
+
+/* The rows of the rate limits with the operator's numbers. */
+void serve_options_limit(const struct serve_options *options, struct rate_row rows[RATE_KINDS]);
 
 /* False with ERROR_INVALID, which names the option and what it takes. */
 bool serve_options_parse(const struct arguments *arguments, struct serve_options *options,

@@ -6,7 +6,8 @@ import pytest
 
 from cli import TACOS, environment, expect_failure, run, run_ok
 
-COMMANDS = ["serve", "routes", "backup", "restore", "check", "keygen", "version", "help"]
+COMMANDS = ["serve", "routes", "event import", "event list", "user add", "backup", "restore",
+            "check", "keygen", "version", "help"]
 
 
 def test_no_command_shows_what_there_is():
@@ -18,18 +19,20 @@ def test_no_command_shows_what_there_is():
 
 def test_help_lists_every_command():
     out = run_ok("help")
-    assert [line.split()[0] for line in out.splitlines() if line.startswith("  ")] == COMMANDS
+    names = [line[2:].split("  ")[0] for line in out.splitlines() if line.startswith("  ")]
+    assert names == COMMANDS
     assert run_ok("--help") == out
     assert run_ok("-h") == out
 
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_help_of_a_command(command):
-    out = run_ok("help", command)
+    words = command.split()
+    out = run_ok("help", *words)
     assert out.startswith(f"tacos {command}: ")
     assert f"\nusage: tacos {command}" in out
-    assert run_ok(command, "--help") == out
-    assert run_ok(command, "-h") == out
+    assert run_ok(*words, "--help") == out
+    assert run_ok(*words, "-h") == out
 
 
 def test_help_names_the_environment():

@@ -32,5 +32,7 @@ def test_every_row_is_served(place):
             port = server.port if row["endpoint"] == "http" else server.operations_port
             assert server.get(row["path"], port)[0] not in (404, 405), row
             status, headers, _ = server.get(row["path"], port, method="OPTIONS")
-            assert (status, headers["allow"]) == (204, "GET, HEAD, OPTIONS")
+            methods = {other["method"] for other in routes() if other["path"] == row["path"]}
+            assert status == 204
+            assert set(headers["allow"].split(", ")) == methods | {"HEAD", "OPTIONS"}
         assert server.stop()[0] == 0
