@@ -7,21 +7,72 @@
 #ifndef TACOS_API_API_H
 #define TACOS_API_API_H
 
+#include "net/compress.h"
 #include "net/server.h"
 #include "net/static_files.h"
 #include "ops/health.h"
 #include "ops/process.h"
+#include "sale/sale.h"
+#include "sale/ticket_code.h"
+#include "shield/shield.h"
+#include "shield/users.h"
 #include "store/store.h"
+
+struct feed;
+struct payment_delay;
+struct report;
+
+enum { API_PAYMENT_DELAY_MS = 5000 }; /* of the simulator's scenario `delay` */
 
 /* The context of every exchange. Its members are the caller's and outlive the server. */
 struct api {
+  struct world *world;
+  struct loop *loop;
   struct store *store;
-  struct server *server; /* set once it is open */
+  struct sale *sale;
+  struct shield *shield;
+  struct users *users;
+  struct password_pool *passwords;
+  struct server *server;       /* set once it is open */
+  struct bytes webhook_secret; /* of the payment provider's signatures */
+  const struct ticket_signer *ticket_signer;
+  const struct ticket_keys *ticket_keys;
+  int64_t payment_delay_ms;
   struct health health;
   struct process process;
   const char *version;
   struct static_files *web; /* NULL: no pages */
+
+  /* The API's own; NULL at first. */
+  struct feed *feeds;           /* events that somebody looks at: feed.h */
+  struct payment_delay *delays; /* payments that end by themselves: payments.c */
+  struct report *reports;       /* being made, oldest first: report.h */
+  int64_t feeds_due_ms;         /* monotonic */
+  struct compressor compressor;
 };
+
+/* Who may call: the server's `admit`. */
+bool api_admit(struct exchange *exchange);
+
+/* Once `world` is set. */
+void api_open(struct api *api);
+
+/* Work between requests, once per turn of the loop. True while there is more to do now. */
+bool api_tick(struct api *api);
+
+/*
+ * Before the server is closed: what is answered later is answered now, nothing is begun any more.
+ * Afterwards, before the sale is closed: api_close.
+ */
+void api_stop(struct api *api);
+void api_close(struct api *api);
+
+/* Who calls; empty: nobody we know. */
+static inline struct bytes api_user_id(const struct exchange *exchange)
+{
+  const struct identity *identity = exchange->identity;
+  return identity == NULL ? (struct bytes){NULL, 0} : identity->user_id;
+}
 
 struct api_routes {
   const char *endpoint; /* "http", "operations" */
@@ -35,11 +86,5 @@ extern const struct api_routes api_routes[API_ENDPOINTS];
 
 /* What answers GET and HEAD of paths that are no route: the pages. */
 void api_web(struct exchange *exchange);
-
-/* status.c */
-void api_healthz(struct exchange *exchange);
-void api_readyz(struct exchange *exchange);
-void api_version(struct exchange *exchange);
-void api_metrics(struct exchange *exchange);
 
 #endif

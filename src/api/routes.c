@@ -1,13 +1,62 @@
-#include "api/api.h"
-
+#include "api/handlers.h"
 #include "net/static_reply.h"
+#include "sale/seat_plan.h"
 
-#define GET HTTP_BIT(HTTP_GET)
+#define GET    HTTP_BIT(HTTP_GET)
+#define POST   HTTP_BIT(HTTP_POST)
+#define PATCH  HTTP_BIT(HTTP_PATCH)
+#define DELETE HTTP_BIT(HTTP_DELETE)
+
+#define V1 "/api/v1"
+
+/* What bodies take at most: requests are some hundred bytes, providers add fields of their own. */
+enum { REQUEST_BYTES = 16384, WEBHOOK_BYTES = NET_BODY_BYTES };
 
 static const struct route HTTP_ROUTES[] = {
     {GET, "/healthz", AUTH_NONE, KEY_NONE, 0, api_healthz},
     {GET, "/readyz", AUTH_NONE, KEY_NONE, 0, api_readyz},
     {GET, "/version", AUTH_NONE, KEY_NONE, 0, api_version},
+
+    {POST, V1 "/auth/register", AUTH_NONE, KEY_REQUIRED, REQUEST_BYTES, api_register},
+    {POST, V1 "/auth/login", AUTH_NONE, KEY_REQUIRED, REQUEST_BYTES, api_login},
+
+    {GET, V1 "/events", AUTH_NONE, KEY_NONE, 0, api_event_list},
+    {GET, V1 "/events/{id}", AUTH_NONE, KEY_NONE, 0, api_event_get},
+    {GET, V1 "/events/{id}/availability", AUTH_NONE, KEY_NONE, 0, api_event_availability},
+    {GET, V1 "/events/{id}/seats", AUTH_NONE, KEY_NONE, 0, api_event_seats},
+    {GET, V1 "/events/{id}/stream", AUTH_NONE, KEY_NONE, 0, api_event_stream},
+
+    {POST, V1 "/reservations", AUTH_USER, KEY_REQUIRED, REQUEST_BYTES, api_reservation_create},
+    {GET, V1 "/reservations", AUTH_USER, KEY_NONE, 0, api_reservation_list},
+    {GET, V1 "/reservations/{id}", AUTH_USER, KEY_NONE, 0, api_reservation_get},
+    {POST, V1 "/reservations/{id}/confirm", AUTH_USER, KEY_OPTIONAL, REQUEST_BYTES,
+     api_reservation_confirm},
+    {POST, V1 "/reservations/{id}/cancel", AUTH_USER, KEY_OPTIONAL, REQUEST_BYTES,
+     api_reservation_cancel},
+    {DELETE, V1 "/reservations/{id}", AUTH_USER, KEY_NONE, 0, api_reservation_cancel},
+
+    {POST, V1 "/payments/intent", AUTH_USER, KEY_REQUIRED, REQUEST_BYTES, api_payment_intent},
+    {POST, V1 "/payments/process", AUTH_USER, KEY_REQUIRED, REQUEST_BYTES, api_payment_process},
+    {GET, V1 "/payments/{id}/status", AUTH_OPTIONAL, KEY_NONE, 0, api_payment_status},
+    {POST, V1 "/payments/webhook", AUTH_SIGNATURE, KEY_NONE, WEBHOOK_BYTES, api_payment_webhook},
+    /* The older spelling, which clients still use. */
+    {POST, V1 "/payment/intent", AUTH_USER, KEY_REQUIRED, REQUEST_BYTES, api_payment_intent},
+    {POST, V1 "/payment/process", AUTH_USER, KEY_REQUIRED, REQUEST_BYTES, api_payment_process},
+    {GET, V1 "/payment/{id}/status", AUTH_OPTIONAL, KEY_NONE, 0, api_payment_status},
+    {POST, V1 "/payment/webhook", AUTH_SIGNATURE, KEY_NONE, WEBHOOK_BYTES, api_payment_webhook},
+
+    {GET, V1 "/orders", AUTH_USER, KEY_NONE, 0, api_order_list},
+    {GET, V1 "/orders/{id}", AUTH_USER, KEY_NONE, 0, api_order_get},
+
+    {GET, V1 "/tickets/keys", AUTH_NONE, KEY_NONE, 0, api_ticket_keys},
+
+    {POST, V1 "/admin/events", AUTH_ADMIN, KEY_REQUIRED, SEAT_IMPORT_BYTES, api_admin_event_create},
+    {PATCH, V1 "/admin/events/{id}", AUTH_ADMIN, KEY_REQUIRED, REQUEST_BYTES,
+     api_admin_event_update},
+    {POST, V1 "/admin/orders/{id}/refund", AUTH_ADMIN, KEY_REQUIRED, REQUEST_BYTES,
+     api_admin_refund},
+    {POST, V1 "/admin/checkin", AUTH_ADMIN, KEY_REQUIRED, REQUEST_BYTES, api_admin_checkin},
+    {GET, V1 "/admin/events/{id}/report", AUTH_ADMIN, KEY_NONE, 0, api_admin_report},
 };
 
 static const struct route OPERATIONS_ROUTES[] = {

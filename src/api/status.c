@@ -1,4 +1,4 @@
-#include "api/api.h"
+#include "api/handlers.h"
 
 static const struct metric_definition STORE_METRICS[] = {
     {"tacos_store_items", METRIC_GAUGE, "Items in all tables.",
