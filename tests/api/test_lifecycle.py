@@ -38,7 +38,7 @@ def listens(port):
     try:
         Client(port).close()
         return True
-    except ConnectionRefusedError:
+    except ConnectionError:  # refused; or reset, when it is closed with us in its queue
         return False
 
 
