@@ -32,8 +32,8 @@ TEST_PROGRAMS := $(filter build/%,$(subst :, ,$(TEST_LIST)))
 $(foreach program,$(CLI_PROGRAMS:build/release/%=%),$(eval $(call PROGRAM,release,$(program))))
 
 .PHONY: run
-run: build/tacos ## build and start the server, data in ./tacos-data
-	build/tacos serve
+run: build/tacos ## build and start the platform with a demo on-sale, data in ./tacos-data
+	@tools/run
 
 .PHONY: test
 test: build/tacos $(TEST_PROGRAMS) | deps ## every test; ONLY=text for those whose path contains it
