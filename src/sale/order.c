@@ -253,6 +253,8 @@ static enum sale_refusal sell(struct sale_step *step, struct sale_reservation *r
   reservation->order_id = order->id;
   reservation->updated_ms = step->now_ms;
   payment->order_id = order->id;
+  if (sale->options.captures)
+    provider_command_add(step, PROVIDER_CAPTURE, payment, payment->amount);
   sale_step_put(step, sale->orders, order_item(sale, arena, order), sale->expressions.absent, NULL);
   sale_step_put(step, sale->reservations, reservation_item(sale, arena, reservation), NULL, NULL);
   payment_put(step, payment);
@@ -262,11 +264,15 @@ static enum sale_refusal sell(struct sale_step *step, struct sale_reservation *r
   return step->failed ? SALE_UNAVAILABLE : SALE_OK;
 }
 
-/* The money goes back, since nothing can be had for it any more. */
+/*
+ * The money goes back, since nothing can be had for it any more: the provider's command to do so is
+ * in the same commit.
+ */
 static enum sale_refusal give_back(struct sale_step *step, struct sale_payment *payment,
                                    bool *refunded)
 {
   payment->status = PAYMENT_REFUNDED;
+  provider_command_add(step, PROVIDER_REFUND, payment, payment->amount);
   payment_put(step, payment);
   payment_tell(step, payment, BYTES("PaymentRefunded"));
   if (step->failed) return SALE_UNAVAILABLE;
@@ -319,14 +325,20 @@ enum sale_refusal sale_confirm(struct sale *sale, struct plan *plan, struct byte
   enum sale_refusal refusal = sale_reservation_find(sale, arena, reservation_id, user_id, now_ms,
                                                     &reservation);
   if (refusal != SALE_OK) return refusal;
-  if (reservation.status == RESERVATION_CONFIRMED)
-    return order_load(sale, arena, reservation.order_id, order) ? SALE_OK : SALE_ORDER_NOT_FOUND;
   if (intent_id.size == 0) intent_id = reservation.payment_intent_id;
   bool paid = intent_id.size > 0 &&
               sale_payment_find(sale, arena, intent_id, &payment) == SALE_OK &&
               bytes_equal(payment.reservation_id, reservation.id) &&
               payment.status == PAYMENT_COMPLETED;
   struct sale_step step = {sale, plan, now_ms, false};
+  if (reservation.status == RESERVATION_CONFIRMED) {
+    if (!order_load(sale, arena, reservation.order_id, order)) return SALE_ORDER_NOT_FOUND;
+    /* Paid twice, by two intents: one of them bought it, the other one's money goes back. */
+    if (paid && payment.order_id.size == 0 &&
+        give_back(&step, &payment, refunded) == SALE_UNAVAILABLE)
+      return SALE_UNAVAILABLE;
+    return SALE_OK;
+  }
   if (reservation.status == RESERVATION_PENDING)
     return paid ? sell(&step, &reservation, &payment, TICKET_RESERVED, order)
                 : SALE_PAYMENT_NOT_APPROVED;
@@ -360,6 +372,7 @@ enum sale_refusal sale_refund(struct sale *sale, struct plan *plan, struct bytes
     buyer_add_seats(&step, order->event, order->user_id, -(int64_t)order->quantity, 0);
   }
   sale_step_put(&step, sale->orders, order_item(sale, arena, order), NULL, NULL);
+  provider_command_add(&step, PROVIDER_REFUND, &payment, amount);
   payment_put(&step, &payment);
   struct sale_payment told = payment;
   told.amount = amount;

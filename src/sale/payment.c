@@ -16,7 +16,7 @@ struct bytes payment_status_name(enum payment_status status)
 }
 
 /* pk PAYMENT#{intentId}, sk METADATA, beside the orders. */
-static bool payment_read(struct arena *arena, struct value item, struct sale_payment *payment)
+bool payment_read(struct arena *arena, struct value item, struct sale_payment *payment)
 {
   struct bytes status = record_get_text(item, BYTES("status"));
   *payment = (struct sale_payment){
@@ -27,6 +27,7 @@ static bool payment_read(struct arena *arena, struct value item, struct sale_pay
       .user_id = arena_copy(arena, record_get_text(item, BYTES("userId"))),
       .currency = arena_copy(arena, record_get_text(item, BYTES("currency"))),
       .scenario = arena_copy(arena, record_get_text(item, BYTES("scenario"))),
+      .command_id = arena_copy(arena, record_get_text(item, BYTES("commandId"))),
       .status = PAYMENT_STATUSES,
       .amount = record_get_integer(item, BYTES("amount"), 0),
       .created_ms = record_get_instant(item, BYTES("createdAt"), 0),
@@ -34,7 +35,12 @@ static bool payment_read(struct arena *arena, struct value item, struct sale_pay
   };
   for (enum payment_status i = 0; i < PAYMENT_STATUSES; i++)
     if (bytes_equal(status, STATUS_NAMES[i])) payment->status = i;
-  return payment->status < PAYMENT_STATUSES && payment->intent_id.size > 0;
+  /* A copy that there was no memory for has no address: it would be written back as nothing. */
+  bool whole = payment->intent_id.data != NULL && payment->payment_id.data != NULL &&
+               payment->reservation_id.data != NULL && payment->order_id.data != NULL &&
+               payment->user_id.data != NULL && payment->currency.data != NULL &&
+               payment->scenario.data != NULL && payment->command_id.data != NULL;
+  return whole && payment->status < PAYMENT_STATUSES && payment->intent_id.size > 0;
 }
 
 static struct value payment_item(struct sale *sale, struct arena *arena,
@@ -53,6 +59,7 @@ static struct value payment_item(struct sale *sale, struct arena *arena,
   if (payment->scenario.size > 0) record_text(writer, BYTES("scenario"), payment->scenario);
   if (payment->payment_id.size > 0) record_text(writer, BYTES("paymentId"), payment->payment_id);
   if (payment->order_id.size > 0) record_text(writer, BYTES("orderId"), payment->order_id);
+  if (payment->command_id.size > 0) record_text(writer, BYTES("commandId"), payment->command_id);
   record_instant(writer, BYTES("createdAt"), payment->created_ms);
   record_instant(writer, BYTES("updatedAt"), payment->updated_ms);
   return record_end(writer, arena);
@@ -146,6 +153,7 @@ enum sale_refusal sale_payment_intend(struct sale *sale, struct plan *plan,
   reservation.payment_intent_id = payment->intent_id;
   reservation.updated_ms = now_ms;
   if (!reservation.extended) extend(&step, &reservation);
+  provider_command_add(&step, PROVIDER_AUTHORISE, payment, amount);
   payment_put(&step, payment);
   sale_step_put(&step, sale->reservations, reservation_item(sale, arena, &reservation), NULL, NULL);
   return step.failed ? SALE_UNAVAILABLE : SALE_OK;
@@ -198,8 +206,13 @@ enum sale_refusal sale_payment_settle(struct sale *sale, struct plan *plan, stru
   if (payment->status == PAYMENT_FAILED && !approved) return SALE_OK;
   struct sale_step step = {sale, plan, now_ms, false};
   payment->status = approved ? PAYMENT_COMPLETED : PAYMENT_FAILED;
-  payment->payment_id = payment_id.size > 0 ? payment_id
-                                            : sale_new_id(sale, plan->arena, BYTES("pay_"));
+  if (payment_id.size > 0)
+    payment->payment_id = payment_id;
+  else if (payment->payment_id.size == 0)
+    payment->payment_id = sale_new_id(sale, plan->arena, BYTES("pay_"));
+  /* The provider need not be asked about it any more. */
+  if (payment->command_id.size > 0) provider_command_remove(&step, payment->command_id);
+  payment->command_id = (struct bytes){NULL, 0};
   payment_put(&step, payment);
   payment_tell(&step, payment, approved ? BYTES("PaymentApproved") : BYTES("PaymentFailed"));
   return step.failed ? SALE_UNAVAILABLE : SALE_OK;

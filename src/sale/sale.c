@@ -57,6 +57,7 @@ bool sale_compile(struct sale *sale, struct error *error)
        {":seats", ":most"}},
       {&to->buyer_add, EXPRESSION_UPDATE, "ADD seats :seats", {":seats", ":most"}},
       {&to->of_user, EXPRESSION_KEY_CONDITION, "gsi1pk = :user", {":user"}},
+      {&to->commands_from, EXPRESSION_KEY_CONDITION, "pk = :pk AND sk >= :from", {":pk", ":from"}},
       {&to->absent, EXPRESSION_CONDITION, "attribute_not_exists(pk)", {NULL}},
   };
   for (size_t i = 0; i < sizeof sources / sizeof sources[0]; i++)

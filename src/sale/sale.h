@@ -99,6 +99,8 @@ struct sale_options {
    */
   void (*seats_changed)(void *context, struct sale_event *event);
   void *context;
+  /* The payment provider only reserves the money: it is told to take it when the seats are sold. */
+  bool captures;
 };
 
 /* Reads events and seats from the store. NULL with *error. */
@@ -253,15 +255,16 @@ struct bytes payment_status_name(enum payment_status status);
 
 struct sale_payment {
   struct bytes intent_id, payment_id, reservation_id, order_id, user_id, currency, scenario;
+  struct bytes command_id; /* the last one to the provider (provider.h); empty: none is open */
   enum payment_status status;
   int64_t amount;
   int64_t created_ms, updated_ms;
 };
 
 /*
- * An intent to pay a reservation; extends its hold once. `scenario` is the simulator's (approve,
- * fail, delay, random) and empty otherwise. The same reservation has one open intent: asked again
- * with the same amount it is the same.
+ * An intent to pay a reservation; extends its hold once, and has the provider begin (provider.h).
+ * `scenario` is the simulator's (approve, fail, delay, random) and empty otherwise. The same
+ * reservation has one open intent: asked again with the same amount it is the same.
  */
 enum sale_refusal sale_payment_intend(struct sale *sale, struct plan *plan,
                                       struct bytes reservation_id, struct bytes user_id,
@@ -299,8 +302,9 @@ struct sale_order {
  * Makes the order of an approved payment. The same order again when there is one. A payment that
  * was approved after its hold lapsed takes the seats again if they are free and the buyer's limit
  * holds; otherwise it is refunded in the same transaction: SALE_EXPIRED with *refunded, and the
- * plan is to be committed all the same. intent_id empty: the reservation's. user_id empty: the
- * platform itself.
+ * plan is to be committed all the same. A second payment that was approved for what another one
+ * bought is refunded too: the order with SALE_OK and *refunded. intent_id empty: the reservation's.
+ * user_id empty: the platform itself.
  */
 enum sale_refusal sale_confirm(struct sale *sale, struct plan *plan, struct bytes reservation_id,
                                struct bytes user_id, struct bytes intent_id, int64_t now_ms,

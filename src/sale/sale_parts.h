@@ -1,15 +1,16 @@
 /*
  * What the files of the domain share; sale.h is for everybody else.
  *
- *     catalogue.c   events            reserve.c      holds           payment.c   intents and their
- *     end
+ *     catalogue.c   events            reserve.c      holds             payment.c   intents
  *     ticket.c      rows of tickets   reservation.c  their reading   order.c     confirm and refund
  *     outbox.c      what is told      resolve.c      expire, cancel    checkin.c   the door
+ *     provider_command.c   what the payment provider is told
  */
 #ifndef TACOS_SALE_SALE_PARTS_H
 #define TACOS_SALE_SALE_PARTS_H
 
 #include "sale/idempotency.h"
+#include "sale/provider.h"
 #include "sale/sale.h"
 #include "sale/seat_map.h"
 
@@ -28,6 +29,7 @@ struct sale_expressions {
   const struct expression *absent;        /* condition: attribute_not_exists(pk) */
   const struct expression *ticket_sold;   /* condition: sold, in the sale that is expected */
   const struct expression *of_user;       /* key condition: the reservations of a user */
+  const struct expression *commands_from; /* key condition: a partition from a sort key on */
 };
 
 struct sale {
@@ -44,6 +46,9 @@ struct sale {
   size_t event_count, event_capacity;
   struct sale_creation *creations; /* under way, oldest first */
   struct sale_flight *flights;     /* requests that are answered later */
+  /* The first command that was added since the provider last looked. */
+  char fresh_command[SALE_ID_BYTES];
+  size_t fresh_command_bytes; /* 0: none */
 };
 
 /* A request that is answered later: few at a time, those of the password pool. */
@@ -130,9 +135,43 @@ void reservation_write_ids(struct json_writer *writer, struct arena *arena,
 
 /* ---- payment.c ---- */
 
+bool payment_read(struct arena *arena, struct value item, struct sale_payment *payment);
 void payment_put(struct sale_step *step, struct sale_payment *payment);
 /* Tells the bus of it. */
 void payment_tell(struct sale_step *step, const struct sale_payment *payment, struct bytes type);
+
+/* ---- provider_command.c ---- */
+
+struct provider_command {
+  struct bytes id;
+  struct bytes after; /* the command before it about the same payment; empty: none */
+  enum provider_verb verb;
+  struct bytes intent_id, reservation_id, payment_id, currency, scenario;
+  int64_t amount;
+  int64_t created_ms;
+};
+
+/*
+ * Adds a command about a payment to the plan of what causes it, and names it in the payment, which
+ * is put after this. `verb` QUERY: an intent that is watched, and never authorised again.
+ */
+void provider_command_add(struct sale_step *step, enum provider_verb verb,
+                          struct sale_payment *payment, int64_t amount);
+
+/* Ends a pending one: without a trace, or kept as done or given up. */
+void provider_command_remove(struct sale_step *step, struct bytes id);
+void provider_command_keep(struct sale_step *step, const struct provider_command *command,
+                           bool done);
+
+/* Whether it has ended; false also when there is no memory to look. */
+bool provider_command_is_over(const struct sale *sale, struct arena *arena, struct bytes id);
+/* False when it has ended, or cannot be read now. */
+bool provider_command_find(const struct sale *sale, struct arena *arena, struct bytes id,
+                           struct provider_command *command);
+
+/* Ids of pending ones from `from` on, in order; *more: there are further ones. False: not now. */
+bool provider_command_list(struct sale *sale, struct arena *arena, struct bytes from,
+                           uint32_t limit, struct bytes *ids, uint32_t *count, bool *more);
 
 /* ---- seats.c ---- */
 
