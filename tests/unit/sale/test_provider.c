@@ -36,7 +36,16 @@ struct fixture {
   uint32_t count;
   uint32_t seen; /* that the test has looked at */
   bool takes_nothing;
+  struct logger logger;
+  char line[LOGGER_LINE_BYTES]; /* the last one */
 };
+
+static bool keep_line(void *context, struct bytes line)
+{
+  struct fixture *fixture = context;
+  snprintf(fixture->line, sizeof fixture->line, "%.*s", BYTES_FORMAT(line));
+  return true;
+}
 
 static bool take(struct provider_channel *channel, const struct provider_request *request,
                  int64_t now_ms)
@@ -68,7 +77,10 @@ static int setup(void **state)
   assert_int_equal(sale_fixture_setup(&sale), 0);
   fixture->sale = sale;
   fixture->channel.operations = &OPERATIONS;
-  fixture->provider = (struct provider_fixture){.sale = sale, .channel = &fixture->channel};
+  fixture->logger = (struct logger){
+      .world = fixture->sale->store.world, .sink = keep_line, .sink_context = fixture};
+  fixture->provider = (struct provider_fixture){
+      .sale = sale, .channel = &fixture->channel, .options.logger = &fixture->logger};
   provider_fixture_open(&fixture->provider);
   /* What was there at the start is read: nothing. */
   provider_fixture_turn(&fixture->provider, 1);
@@ -321,6 +333,8 @@ static void test_a_refund_that_is_refused_is_left_for_an_operator(void **state)
   const struct provider_metrics *metrics = provider_get_metrics(fixture->provider.provider);
   assert_int_equal(metrics->given_up, 1);
   assert_int_equal(metrics->refused, 8);
+  assert_non_null(strstr(fixture->line, "given_up"));
+  assert_non_null(strstr(fixture->line, "\"level\":\"error\""));
   await_nothing(fixture, PATIENCE_MS);
 }
 
