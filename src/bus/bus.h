@@ -124,6 +124,10 @@ void buses_close(struct buses *buses);
 bool buses_tick(struct buses *buses, int64_t now_ms);
 int buses_wait_ms(const struct buses *buses, int64_t now_ms, int limit_ms);
 
+/* What they were opened with: for whoever makes plans of changes. */
+struct store *buses_store(const struct buses *buses);
+struct memory *buses_memory(const struct buses *buses);
+
 void buses_write_metrics(struct buses *buses, struct metrics_writer *writer);
 
 /* ---- buses ---- */

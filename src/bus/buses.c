@@ -196,6 +196,16 @@ int buses_wait_ms(const struct buses *buses, int64_t now_ms, int limit_ms)
   return next_ms - now_ms < limit_ms ? (int)(next_ms - now_ms) : limit_ms;
 }
 
+struct store *buses_store(const struct buses *buses)
+{
+  return buses->store;
+}
+
+struct memory *buses_memory(const struct buses *buses)
+{
+  return buses->memory;
+}
+
 const char *bus_status_name(enum bus_status status)
 {
   static const char *const names[] = {

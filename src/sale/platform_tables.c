@@ -34,6 +34,7 @@ static const struct platform_table TABLES[] = {
     {.name = "ticket-reservation-outbox",
      .partition = "pk",
      .sort = "sk",
+     .ttl = "ttl",
      .stream = STREAM_NEW_IMAGE},
     {.name = "ticket-users", .partition = "user_id", .index = {"username-index", "username", NULL}},
 };
@@ -73,13 +74,34 @@ static enum store_status create(struct store *store, const struct platform_table
   return status;
 }
 
+/* A table of a version that had no TTL for it gets it; all else stays. */
+static bool upgrade(struct store *store, struct table *table, const struct platform_table *wanted,
+                    bool *changed, struct error *error)
+{
+  struct table_description description;
+  store_table_describe(table, &description);
+  if (wanted->ttl == NULL || description.definition.ttl_attribute.size > 0) return true;
+  const struct table_settings settings = {
+      .ttl_attribute = text_of(wanted->ttl),
+      .stream = description.definition.stream,
+      .deletion_protection = description.definition.deletion_protection,
+  };
+  *changed = true;
+  return store_table_update(store, table, &settings, error) == STORE_OK;
+}
+
 bool platform_tables_create(struct store *store, uint32_t *made, struct error *error)
 {
+  bool changed = false;
   *made = 0;
   for (size_t i = 0; i < sizeof TABLES / sizeof TABLES[0]; i++) {
-    if (store_table(store, text_of(TABLES[i].name)) != NULL) continue;
+    struct table *table = store_table(store, text_of(TABLES[i].name));
+    if (table != NULL) {
+      if (!upgrade(store, table, &TABLES[i], &changed, error)) return false;
+      continue;
+    }
     if (create(store, &TABLES[i], error) != STORE_OK) return false;
     (*made)++;
   }
-  return *made == 0 || store_sync(store, error);
+  return (*made == 0 && !changed) || store_sync(store, error);
 }
