@@ -3,6 +3,7 @@
 #include "sale/platform_tables.h"
 #include "sale/sale_parts.h"
 #include "sale/seat_import.h"
+#include "sale/wiring.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -85,10 +86,117 @@ int sale_fixture_setup(void **state)
   return 0;
 }
 
+/* ---- with everything around it ---- */
+
+static void open_wires(struct sale_fixture *fixture)
+{
+  struct memory *memory = &fixture->store.world->memory;
+  fixture->queues = queues_open(fixture->store.store, memory, fixture->store.world, fixture->now_ms,
+                                &fixture->error);
+  if (fixture->queues == NULL) fail_msg("%s", fixture->error.message);
+  const struct buses_options options = {.store = fixture->store.store,
+                                        .queues = fixture->queues,
+                                        .world = fixture->store.world,
+                                        .memory = memory,
+                                        .account = BYTES("000000000000"),
+                                        .region = BYTES("ap-northeast-2"),
+                                        .signing_key = BYTES("secret")};
+  fixture->buses = buses_open(&options, fixture->now_ms, &fixture->error);
+  if (fixture->buses == NULL) fail_msg("%s", fixture->error.message);
+  if (!wiring_make(fixture->queues, fixture->buses, fixture->now_ms, &fixture->error))
+    fail_msg("%s", fixture->error.message);
+  fixture->relay = relay_open(fixture->sale, fixture->buses, &fixture->error);
+  if (fixture->relay == NULL) fail_msg("%s", fixture->error.message);
+  assert_true(workers_open(&fixture->workers, fixture->sale, fixture->queues, &fixture->error));
+}
+
+static void close_wires(struct sale_fixture *fixture)
+{
+  workers_close(&fixture->workers);
+  relay_close(fixture->relay);
+  buses_close(fixture->buses);
+  queues_close(fixture->queues);
+}
+
+void sale_fixture_wire(struct sale_fixture *fixture)
+{
+  open_wires(fixture);
+  fixture->wired = true;
+  sale_fixture_settle(fixture);
+}
+
+bool sale_fixture_turn(struct sale_fixture *fixture)
+{
+  bool more = queues_tick(fixture->queues, fixture->now_ms);
+  if (buses_tick(fixture->buses, fixture->now_ms)) more = true;
+  if (relay_tick(fixture->relay, fixture->now_ms)) more = true;
+  if (workers_tick(&fixture->workers, fixture->now_ms)) more = true;
+  return more;
+}
+
+void sale_fixture_run(struct sale_fixture *fixture)
+{
+  for (int idle = 0, turns = 0; idle < 2; turns++) {
+    assert_true(turns < 10000);
+    uint64_t before = store_appended(fixture->store.store);
+    bool more = sale_fixture_turn(fixture);
+    sale_fixture_settle(fixture);
+    idle = more || store_appended(fixture->store.store) != before ? 0 : idle + 1;
+  }
+}
+
+void sale_fixture_pass(struct sale_fixture *fixture, int64_t ms)
+{
+  fixture->now_ms += ms;
+  sale_fixture_run(fixture);
+}
+
+uint64_t sale_fixture_messages(struct sale_fixture *fixture, const char *name)
+{
+  struct queue_counts counts;
+  struct queue *queue = queue_find(fixture->queues, bytes_of_text(name));
+  assert_non_null(queue);
+  queue_counts(queue, fixture->now_ms, &counts);
+  return counts.visible + counts.in_flight + counts.delayed;
+}
+
+/* How many rows of a table have this type of key, and (unless "") not this flag. */
+static uint32_t count_rows(struct sale_fixture *fixture, const struct table *table,
+                           const char *prefix, const char *flag)
+{
+  struct store_query query = {.table = table, .start_key = VALUE_NONE};
+  struct store_page page;
+  uint32_t count = 0;
+  do {
+    assert_int_equal(
+        store_scan(fixture->store.store, &query, &fixture->store.answers, &page, &fixture->error),
+        STORE_OK);
+    for (uint32_t i = 0; i < page.count; i++) {
+      if (!bytes_starts_with(record_get_text(page.items[i], BYTES("pk")), bytes_of_text(prefix)))
+        continue;
+      struct value value = value_attribute(page.items[i], bytes_of_text(flag));
+      if (*flag == 0 || !value_bool(value)) count++;
+    }
+    query.start_key = page.last_key;
+  } while (value_present(page.last_key));
+  return count;
+}
+
+uint32_t sale_fixture_unpublished(struct sale_fixture *fixture)
+{
+  return count_rows(fixture, fixture->sale->outbox, "OUTBOX#", "published");
+}
+
+uint32_t sale_fixture_orders(struct sale_fixture *fixture)
+{
+  return count_rows(fixture, fixture->sale->orders, "ORDER#", "");
+}
+
 int sale_fixture_teardown(void **state)
 {
   struct sale_fixture *fixture = *state;
   sale_fixture_check(fixture);
+  if (fixture->wired) close_wires(fixture);
   sale_close(fixture->sale);
   arena_free(&fixture->arena);
   store_fixture_close(&fixture->store);
@@ -98,16 +206,20 @@ int sale_fixture_teardown(void **state)
 
 void sale_fixture_reopen(struct sale_fixture *fixture)
 {
+  if (fixture->wired) close_wires(fixture);
   sale_close(fixture->sale);
   store_fixture_reopen(&fixture->store);
   open_sale(fixture);
+  if (fixture->wired) open_wires(fixture);
 }
 
 void sale_fixture_crash(struct sale_fixture *fixture)
 {
+  if (fixture->wired) close_wires(fixture);
   sale_close(fixture->sale);
   store_fixture_crash(&fixture->store);
   open_sale(fixture);
+  if (fixture->wired) open_wires(fixture);
 }
 
 void sale_fixture_settle(struct sale_fixture *fixture)

@@ -9,7 +9,9 @@
 #ifndef TACOS_TESTS_UNIT_SALE_SALE_FIXTURE_H
 #define TACOS_TESTS_UNIT_SALE_SALE_FIXTURE_H
 
+#include "sale/relay.h"
 #include "sale/sale.h"
+#include "sale/worker.h"
 #include "unit/store/store_fixture.h"
 
 struct sale_fixture {
@@ -21,6 +23,12 @@ struct sale_fixture {
   int64_t now_ms;
   struct error error;
   uint32_t told; /* calls of seats_changed */
+  /* With sale_fixture_wire. */
+  bool wired;
+  struct queues *queues;
+  struct buses *buses;
+  struct relay *relay;
+  struct workers workers;
 };
 
 int sale_fixture_setup(void **state);
@@ -32,6 +40,22 @@ void sale_fixture_crash(struct sale_fixture *fixture);
 
 /* Makes all that was committed durable. */
 void sale_fixture_settle(struct sale_fixture *fixture);
+
+/*
+ * From now on the sale has queues, buses, relay and workers, also after a reopen or crash. Events of
+ * before are told too.
+ */
+void sale_fixture_wire(struct sale_fixture *fixture);
+/* One turn of the loop without its end: nothing becomes durable. */
+bool sale_fixture_turn(struct sale_fixture *fixture);
+/* Turns and makes durable until there is nothing to do; after the second form's time has passed. */
+void sale_fixture_run(struct sale_fixture *fixture);
+void sale_fixture_pass(struct sale_fixture *fixture, int64_t ms);
+/* Messages of a queue, whatever they wait for. */
+uint64_t sale_fixture_messages(struct sale_fixture *fixture, const char *queue);
+/* Rows of the outbox that are not published, and how many orders there are. */
+uint32_t sale_fixture_unpublished(struct sale_fixture *fixture);
+uint32_t sale_fixture_orders(struct sale_fixture *fixture);
 
 /* A new plan in an empty arena. */
 struct plan *sale_fixture_plan(struct sale_fixture *fixture);
