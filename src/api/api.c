@@ -1,7 +1,6 @@
 #include "api/api.h"
 
 #include "api/feed.h"
-#include "api/payments.h"
 #include "api/report.h"
 
 enum { NS_PER_MS = 1000000 };
@@ -28,14 +27,12 @@ bool api_tick(struct api *api)
 
 void api_stop(struct api *api)
 {
-  payment_delay_clear_all(api);
   while (report_tick(api)) continue;
   while (sale_tick(api->sale, world_clock_ms(api->world))) continue;
 }
 
 void api_close(struct api *api)
 {
-  payment_delay_clear_all(api);
   feed_close_all(api);
   compressor_free(&api->compressor);
 }

@@ -12,6 +12,7 @@
 #include "net/static_files.h"
 #include "ops/health.h"
 #include "ops/process.h"
+#include "sale/provider_simulator.h"
 #include "sale/sale.h"
 #include "sale/ticket_code.h"
 #include "shield/shield.h"
@@ -19,10 +20,7 @@
 #include "store/store.h"
 
 struct feed;
-struct payment_delay;
 struct report;
-
-enum { API_PAYMENT_DELAY_MS = 5000 }; /* of the simulator's scenario `delay` */
 
 /* The context of every exchange. Its members are the caller's and outlive the server. */
 struct api {
@@ -30,6 +28,7 @@ struct api {
   struct loop *loop;
   struct store *store;
   struct sale *sale;
+  struct provider_simulator *simulator; /* NULL: payments are real */
   struct shield *shield;
   struct users *users;
   struct password_pool *passwords;
@@ -37,17 +36,17 @@ struct api {
   struct bytes webhook_secret; /* of the payment provider's signatures */
   const struct ticket_signer *ticket_signer;
   const struct ticket_keys *ticket_keys;
-  int64_t payment_delay_ms;
   struct health health;
   struct process process;
   const char *version;
-  struct static_files *web; /* NULL: no pages */
+  struct static_files *web;                                            /* NULL: no pages */
+  void (*write_metrics)(void *context, struct metrics_writer *writer); /* NULL: none further */
+  void *metrics_context;
 
   /* The API's own; NULL at first. */
-  struct feed *feeds;           /* events that somebody looks at: feed.h */
-  struct payment_delay *delays; /* payments that end by themselves: payments.c */
-  struct report *reports;       /* being made, oldest first: report.h */
-  int64_t feeds_due_ms;         /* monotonic */
+  struct feed *feeds;     /* events that somebody looks at: feed.h */
+  struct report *reports; /* being made, oldest first: report.h */
+  int64_t feeds_due_ms;   /* monotonic */
   struct compressor compressor;
 };
 

@@ -1,5 +1,3 @@
-#include "api/payments.h"
-
 #include "api/answer.h"
 #include "api/body.h"
 #include "api/effect.h"
@@ -10,78 +8,9 @@
 enum {
   CURRENCY_BYTES = 3, /* ISO 4217 */
   WORD_BYTES = 16,    /* of scenarios and actions */
-  RETRY_MS = 1000,    /* of a delayed payment that found no memory or disk */
 };
 
 #define COUNT(table) (sizeof(table) / sizeof(table)[0])
-
-/* ---- payments that end by themselves ---- */
-
-struct payment_delay {
-  struct loop_timer timer;
-  struct payment_delay *next;
-  struct api *api;
-  size_t id_bytes;
-  char id[SALE_ID_BYTES];
-};
-
-static void free_delay(struct payment_delay *delay)
-{
-  struct payment_delay **link = &delay->api->delays;
-  while (*link != delay) link = &(*link)->next;
-  *link = delay->next;
-  loop_timer_clear(delay->api->loop, &delay->timer);
-  memory_free(&delay->api->world->memory, delay, sizeof *delay);
-}
-
-/* Whether it is done with: settled, settled before, or gone. */
-static bool settle(struct api *api, struct bytes intent_id)
-{
-  struct arena arena;
-  struct error error;
-  struct sale_payment payment;
-  struct store_transact_result result;
-  arena_init(&arena, &api->world->memory);
-  struct plan *plan = arena_alloc(&arena, sizeof *plan);
-  enum sale_refusal refusal = SALE_UNAVAILABLE;
-  if (plan != NULL) {
-    plan_init(plan, api->store, &arena);
-    refusal = sale_payment_settle(api->sale, plan, intent_id, true, (struct bytes){NULL, 0},
-                                  world_clock_ms(api->world), &payment);
-  }
-  if (refusal == SALE_OK && plan_commit(plan, &result, &error) != STORE_OK)
-    refusal = SALE_UNAVAILABLE;
-  arena_free(&arena);
-  return refusal != SALE_UNAVAILABLE;
-}
-
-static void on_delay(struct loop_timer *timer, int64_t now_ms)
-{
-  struct payment_delay *delay = (struct payment_delay *)timer;
-  if (settle(delay->api, bytes_of(delay->id, delay->id_bytes)))
-    free_delay(delay);
-  else
-    loop_timer_set(delay->api->loop, &delay->timer, now_ms + RETRY_MS);
-}
-
-void payment_delay_begin(struct api *api, struct bytes intent_id)
-{
-  struct payment_delay *delay = memory_alloc_zeroed(&api->world->memory, sizeof *delay);
-  if (delay == NULL) return;
-  CHECK_THAT(intent_id.size, <=, sizeof delay->id);
-  delay->timer.fire = on_delay;
-  delay->api = api;
-  delay->id_bytes = intent_id.size;
-  memcpy(delay->id, intent_id.data, intent_id.size);
-  delay->next = api->delays;
-  api->delays = delay;
-  loop_timer_set(api->loop, &delay->timer, api->loop->now_ms + api->payment_delay_ms);
-}
-
-void payment_delay_clear_all(struct api *api)
-{
-  while (api->delays != NULL) free_delay(api->delays);
-}
 
 /* ---- intent ---- */
 
@@ -116,30 +45,6 @@ static struct bytes render_intent(struct exchange *exchange, const struct sale_p
   return render_end(&render);
 }
 
-struct delay_hook {
-  struct api *api;
-  struct bytes intent_id;
-};
-
-static void after_intent(void *context, uint64_t sequence)
-{
-  (void)sequence;
-  const struct delay_hook *hook = context;
-  payment_delay_begin(hook->api, hook->intent_id);
-}
-
-/* A payment that ends by itself does so from the moment its intent is in the log. */
-static void plan_delay(struct effect *effect, const struct sale_payment *payment)
-{
-  bool is_new = payment->status == PAYMENT_PENDING && payment->created_ms == effect->now_ms;
-  if (!is_new || !bytes_equal(payment->scenario, BYTES("delay"))) return;
-  struct delay_hook *hook = arena_alloc(&effect->exchange->arena, sizeof *hook);
-  if (hook == NULL) return;
-  hook->api = effect->api;
-  hook->intent_id = payment->intent_id;
-  plan_after(&effect->plan, after_intent, hook);
-}
-
 void api_payment_intent(struct exchange *exchange)
 {
   struct intent_body body;
@@ -147,6 +52,10 @@ void api_payment_intent(struct exchange *exchange)
   if (effect == NULL || !body_read(exchange, INTENT_FIELDS, COUNT(INTENT_FIELDS), &body)) return;
   if (!is_scenario(body.scenario)) {
     body_refuse(exchange, "scenario", "must be approve, fail, delay or random");
+    return;
+  }
+  if (body.scenario.size > 0 && effect->api->simulator == NULL) {
+    body_refuse(exchange, "scenario", "is for simulated payments only");
     return;
   }
   struct sale_payment payment;
@@ -158,7 +67,6 @@ void api_payment_intent(struct exchange *exchange)
     effect_refuse(effect, refusal, NULL, (struct bytes){NULL, 0});
     return;
   }
-  plan_delay(effect, &payment);
   effect_reply(effect, 200, render_intent(exchange, &payment));
 }
 
@@ -174,15 +82,27 @@ static const struct body_field PROCESS_FIELDS[] = {
     {"action", BODY_TEXT, offsetof(struct process_body, action), 0, WORD_BYTES, BODY_OPTIONAL},
 };
 
-/* How the simulator ends it: the action's word, else the scenario's. */
-static bool is_approved(struct api *api, struct bytes action, struct bytes scenario)
+/* Ends it as the simulator's payment page would: the action's word, else the scenario's. */
+static enum sale_refusal decide(struct effect *effect, struct bytes action,
+                                struct sale_payment *payment)
 {
-  struct bytes word = action.size > 0 ? action : scenario;
-  uint8_t coin;
-  if (bytes_equal(word, BYTES("fail"))) return false;
-  if (!bytes_equal(word, BYTES("random"))) return true;
-  world_entropy(api->world, &coin, sizeof coin);
-  return (coin & 1) != 0;
+  struct bytes payment_id = {NULL, 0};
+  struct bytes word = action.size > 0 ? action : payment->scenario;
+  enum provider_outcome outcome = provider_simulator_decide(
+      effect->api->simulator, &effect->exchange->arena, payment, word, &payment_id);
+  if (outcome != PROVIDER_APPROVED && outcome != PROVIDER_FAILED) return SALE_UNAVAILABLE;
+  return sale_payment_settle(effect->api->sale, &effect->plan, payment->intent_id,
+                             outcome == PROVIDER_APPROVED, payment_id, effect->now_ms, payment);
+}
+
+/* A real provider has a payment page of its own, and tells by webhook. */
+static bool is_simulated(struct exchange *exchange)
+{
+  const struct api *api = exchange->context;
+  if (api->simulator != NULL) return true;
+  body_refuse(exchange, "payment_intent_id",
+              "is paid at the payment provider: this route ends simulated payments only");
+  return false;
 }
 
 /* The caller's payment; somebody else's is none. */
@@ -216,11 +136,8 @@ void api_payment_process(struct exchange *exchange)
     return;
   }
   enum sale_refusal refusal = find_own(exchange, body.payment_intent_id, &payment);
-  if (refusal == SALE_OK) {
-    bool approved = is_approved(effect->api, body.action, payment.scenario);
-    refusal = sale_payment_settle(effect->api->sale, &effect->plan, body.payment_intent_id,
-                                  approved, (struct bytes){NULL, 0}, effect->now_ms, &payment);
-  }
+  if (refusal == SALE_OK && !is_simulated(exchange)) return;
+  if (refusal == SALE_OK) refusal = decide(effect, body.action, &payment);
   if (refusal == SALE_OK)
     effect_reply(effect, 200, render_one(exchange, &payment));
   else

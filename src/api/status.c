@@ -91,6 +91,7 @@ void api_metrics(struct exchange *exchange)
   const void *shards[] = {&statistics};
   metrics_write_table(&writer, STORE_METRICS, STORE_METRIC_COUNT, shards, 1);
   process_write_metrics(&api->process, &writer);
+  if (api->write_metrics != NULL) api->write_metrics(api->metrics_context, &writer);
   reply_buffer(exchange, 200, BYTES(METRICS_CONTENT_TYPE), &text);
   exchange_send(exchange);
 }

@@ -2,8 +2,7 @@
 #include "api/effect.h"
 #include "api/handlers.h"
 #include "api/render.h"
-#include "base/encode.h"
-#include "base/hash.h"
+#include "sale/provider_signature.h"
 
 enum {
   CURRENCY_BYTES = 3,
@@ -12,8 +11,7 @@ enum {
   WEBHOOK_ID_BYTES = 256,
 };
 
-#define COUNT(table)   (sizeof(table) / sizeof(table)[0])
-#define SIGNATURE_HEAD "sha256="
+#define COUNT(table) (sizeof(table) / sizeof(table)[0])
 
 struct webhook_body {
   struct bytes payment_id, reservation_id, status, currency, event_type;
@@ -38,14 +36,10 @@ static const struct body_field FIELDS[] = {
 static bool is_signed(const struct exchange *exchange)
 {
   const struct api *api = exchange->context;
-  enum { HEAD_BYTES = sizeof SIGNATURE_HEAD - 1, HEX_BYTES = 2 * HASH_SHA256_BYTES };
-  struct bytes sent = http_head_find(&exchange->head, BYTES("x-webhook-signature"));
-  uint8_t mac[HASH_SHA256_BYTES];
-  char expected[HEAD_BYTES + HEX_BYTES] = SIGNATURE_HEAD;
-  if (api->webhook_secret.size == 0) return false;
-  hash_hmac_sha256(api->webhook_secret, exchange->body, mac);
-  encode_to_hex(bytes_of(mac, sizeof mac), expected + HEAD_BYTES);
-  return hash_equal_constant_time(sent, bytes_of(expected, sizeof expected));
+  return api->webhook_secret.size > 0 &&
+         provider_signature_is_valid(exchange->body,
+                                     http_head_find(&exchange->head, BYTES("x-webhook-signature")),
+                                     api->webhook_secret);
 }
 
 static void refuse(struct exchange *exchange, uint16_t status, const char *code,

@@ -52,6 +52,10 @@ const struct option_definition OPTIONS[OPTION_COUNT] = {
     [OPTION_EVENT] = {"event", "FILE", NULL, NULL,
                       "what the event is, as JSON without sections; with a CSV of its seats"},
     [OPTION_ROLE] = {"role", "user|admin", NULL, "user", "what the account may do"},
+    [OPTION_PAYMENT_PROVIDER] = {"payment-provider", "URL", "TACOS_PAYMENT_PROVIDER", NULL,
+                                 "HTTP payment provider; without it payments are simulated"},
+    [OPTION_PAYMENT_SECRET_FILE] = {"payment-secret-file", "FILE", "TACOS_PAYMENT_SECRET_FILE",
+                                    NULL, "its bearer token, mode 0600"},
     [OPTION_CONFIG] = {"config", "FILE", "TACOS_CONFIG", NULL,
                        "settings as JSON, named as these options; options and variables go first"},
 };

@@ -4,10 +4,9 @@
 #include "base/world_linux.h"
 #include "cmd/commands.h"
 #include "cmd/key_file.h"
-#include "cmd/serve_options.h"
+#include "cmd/rooms.h"
 #include "cmd/systemd.h"
 #include "sale/platform_tables.h"
-#include "shield/secrets.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -32,14 +31,8 @@ struct platform {
   struct serve_options options;
   struct loop loop;
   struct store *store;
-  struct secrets secrets;
-  struct ticket_signer signer;
-  struct ticket_keys ticket_keys;
-  struct sale *sale;
-  struct shield *shield;
-  struct jwks *jwks; /* NULL: only tokens of our own */
-  struct password_pool *passwords;
-  struct users *users;
+  struct rooms rooms;
+  bool rooms_began;
   struct server *server;
   struct tls *tls;
   struct static_files *web;
@@ -67,33 +60,18 @@ static void wake(void *context)
   loop_wake(context);
 }
 
-/* ---- keys of other issuers ---- */
-
-/* Those that were read before stay when the file is not good now. */
-static bool read_jwks(struct platform *platform, struct error *error)
-{
-  if (platform->options.jwks_file == NULL) return true;
-  struct jwks *keys = jwks_read(platform->world, platform->options.jwks_file, error);
-  if (keys == NULL)
-    return error_set(error, error->code, "--jwks-file %s: %s", platform->options.jwks_file,
-                     error->message);
-  jwt_use_keys(shield_jwt(platform->shield), keys);
-  jwks_free(platform->jwks);
-  platform->jwks = keys;
-  return true;
-}
+/* ---- signals ---- */
 
 static void reload_jwks(struct platform *platform)
 {
   struct error error;
-  if (!read_jwks(platform, &error))
+  if (platform->options.jwks_file == NULL) return;
+  if (!rooms_read_jwks(&platform->rooms, &error))
     LOGGER_WRITE(&platform->logger, LOGGER_ERROR, "shield", "keys_kept", error.message);
-  else if (platform->jwks != NULL)
+  else
     LOGGER_WRITE(&platform->logger, LOGGER_INFO, "shield", "keys_reloaded",
                  "tokens are verified with the keys that were read now");
 }
-
-/* ---- signals ---- */
 
 static void reload_certificate(struct platform *platform)
 {
@@ -244,53 +222,20 @@ static bool open_store(struct platform *platform, const char *directory, const s
   return platform->store != NULL && platform_tables_create(platform->store, made, error);
 }
 
-/* What signs tickets, and what their signatures are checked with. */
-static bool open_tickets(struct platform *platform, struct error *error)
-{
-  struct bytes secret = secrets_get(&platform->secrets, SECRET_TICKET);
-  return ticket_signer_init(&platform->signer, secret.data, error) &&
-         ticket_keys_add(&platform->ticket_keys, platform->signer.public_key, error);
-}
-
-/* What the handlers work with, over the open store. */
 static bool open_rooms(struct platform *platform, const char *directory, struct error *error)
 {
-  struct world *world = platform->world;
-  struct rate_row rows[RATE_KINDS];
-  memcpy(rows, rate_rows_default, sizeof rows);
-  serve_options_limit(&platform->options, rows);
-  const struct sale_options sale = {.world = world, .store = platform->store};
-  const struct password_pool_options passwords = {
-      .threads = PASSWORD_THREADS,
-      .jobs = PASSWORD_JOBS,
-      .cost = password_cost_today,
-      .wake = wake,
-      .wake_context = &platform->loop,
+  platform->rooms = (struct rooms){
+      .world = platform->world,
+      .loop = &platform->loop,
+      .logger = &platform->logger,
+      .store = platform->store,
+      .options = &platform->options,
   };
-  uint32_t made;
-  if (!secrets_open(world, directory, true, &platform->secrets, &made, error)) return false;
-  if (!open_tickets(platform, error)) return false;
-  platform->sale = sale_open(&sale, error);
-  if (platform->sale == NULL) return false;
-  platform->shield = shield_open(world, &platform->loop,
-                                 secrets_get(&platform->secrets, SECRET_JWT), rows, error);
-  if (platform->shield == NULL || !read_jwks(platform, error)) return false;
-  platform->passwords = password_pool_open(world, &passwords, error);
-  if (platform->passwords == NULL) return false;
-  platform->users = users_open(world, platform->store, platform->passwords, error);
-  struct api *api = &platform->api;
-  api->world = world;
-  api->loop = &platform->loop;
-  api->sale = platform->sale;
-  api->shield = platform->shield;
-  api->passwords = platform->passwords;
-  api->users = platform->users;
-  api->webhook_secret = secrets_get(&platform->secrets, SECRET_WEBHOOK);
-  api->ticket_signer = &platform->signer;
-  api->ticket_keys = &platform->ticket_keys;
-  api->payment_delay_ms = platform->options.payment_delay_ms;
-  api_open(api);
-  return platform->users != NULL;
+  platform->rooms_began = true;
+  if (!rooms_open(&platform->rooms, directory, error)) return false;
+  rooms_lend(&platform->rooms, &platform->api);
+  api_open(&platform->api);
+  return true;
 }
 
 static uint32_t count_tables(const struct store *store)
@@ -338,32 +283,22 @@ static void run(struct platform *platform)
   int wait_ms = 0;
   while (!platform->stopping || !server_drained(platform->server)) {
     server_turn(platform->server, wait_ms);
+    int64_t now_ms = world_clock_ms(platform->world);
     bool more = api_tick(&platform->api);
+    if (rooms_tick(&platform->rooms, now_ms)) more = true;
     store_flush(store);
     server_release(platform->server, store_durable(store));
     wait_ms = store_snapshot_busy(store) || store_restore_busy(store) ? BUSY_MS : IDLE_MS;
+    wait_ms = rooms_wait_ms(&platform->rooms, now_ms, wait_ms);
     if (store_tick(store) || more) wait_ms = 0;
   }
 }
 
 /* Every login under way gets its answer. */
-static void stop_passwords(struct platform *platform)
-{
-  if (platform->passwords != NULL) password_pool_close(platform->passwords);
-  platform->passwords = NULL;
-}
-
 static void close_rooms(struct platform *platform)
 {
-  stop_passwords(platform);
-  if (platform->users != NULL) users_close(platform->users);
-  shield_close(platform->shield);
-  jwks_free(platform->jwks);
   if (platform->api.world != NULL) api_close(&platform->api);
-  if (platform->sale != NULL) sale_close(platform->sale);
-  ticket_keys_free(&platform->ticket_keys);
-  ticket_signer_free(&platform->signer);
-  secrets_close(&platform->secrets);
+  if (platform->rooms_began) rooms_close(&platform->rooms);
 }
 
 static bool serve(struct platform *platform, const char *directory, const struct key *key,
@@ -380,7 +315,7 @@ static bool serve(struct platform *platform, const char *directory, const struct
   if (!systemd_notify("READY=1", &ignored)) warn(platform, "notify_failed", ignored.message);
   run(platform);
   api_stop(&platform->api);
-  stop_passwords(platform);
+  rooms_stop(&platform->rooms);
   /* Replies under way leave once what they tell is on disk; nobody asks for more now. */
   if (!store_sync(platform->store, error)) return false;
   server_release(platform->server, store_durable(platform->store));

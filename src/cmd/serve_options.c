@@ -124,6 +124,16 @@ static bool take_rates(const struct arguments *arguments, struct serve_options *
                      &options->payment_delay_ms, error);
 }
 
+static bool take_provider(const struct arguments *arguments, struct serve_options *options,
+                          struct error *error)
+{
+  options->payment_provider = arguments->options[OPTION_PAYMENT_PROVIDER];
+  options->payment_secret_file = arguments->options[OPTION_PAYMENT_SECRET_FILE];
+  if ((options->payment_provider == NULL) == (options->payment_secret_file == NULL)) return true;
+  return error_set(error, ERROR_INVALID,
+                   "--payment-provider and --payment-secret-file go together");
+}
+
 bool serve_options_parse(const struct arguments *arguments, struct serve_options *options,
                          struct error *error)
 {
@@ -139,8 +149,8 @@ bool serve_options_parse(const struct arguments *arguments, struct serve_options
       !take_number(arguments, OPTION_CONNECTIONS_PER_ADDRESS, CONNECTIONS_MAX,
                    &options->limits.connections_per_address, error) ||
       !take_number(arguments, OPTION_DRAIN_SECONDS, DRAIN_SECONDS_MAX, &drain_s, error) ||
-      !take_rates(arguments, options, error) || !take_tls(arguments, options, error) ||
-      !take_lists(arguments, options, error))
+      !take_rates(arguments, options, error) || !take_provider(arguments, options, error) ||
+      !take_tls(arguments, options, error) || !take_lists(arguments, options, error))
     return false;
   options->limits.drain_ms = drain_s * MS_PER_S;
   return true;

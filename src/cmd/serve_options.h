@@ -24,6 +24,8 @@ struct serve_options {
   bool limits_address, limits_user; /* whether the rates below were given */
   uint32_t address_rate, user_rate; /* requests a second; 0: no limit */
   uint32_t payment_delay_ms;
+  const char *payment_provider; /* NULL: the simulator */
+  const char *payment_secret_file;
 };
 
 /* The rows of the rate limits with the operator's numbers. */
