@@ -53,6 +53,22 @@ static void open_server(struct api_fixture *fixture)
   fixture->api.server = fixture->server;
 }
 
+static void open_provider(struct api_fixture *fixture)
+{
+  struct world *world = fixture->sale->store.world;
+  const struct provider_simulator_settings settings = {.delay_ms = 500};
+  fixture->simulator = provider_simulator_open(world, &settings, &fixture->sale->error);
+  assert_non_null(fixture->simulator);
+  const struct provider_options options = {
+      .sale = fixture->sale->sale,
+      .world = world,
+      .channel = provider_simulator_channel(fixture->simulator),
+  };
+  fixture->provider = provider_open(&options, &fixture->sale->error);
+  assert_non_null(fixture->provider);
+  fixture->api.simulator = fixture->simulator;
+}
+
 int api_fixture_setup(void **state)
 {
   struct api_fixture *fixture = calloc(1, sizeof *fixture);
@@ -81,13 +97,13 @@ int api_fixture_setup(void **state)
       .webhook_secret = secret,
       .ticket_signer = &fixture->signer,
       .ticket_keys = &fixture->keys,
-      .payment_delay_ms = 500,
       .version = "test",
   };
   api->shield = shield_open(world, &fixture->loop, secret, RATES, error);
   api->passwords = password_pool_open(world, &pool, error);
   api->users = users_open(world, api->store, api->passwords, error);
   assert_true(api->shield != NULL && api->passwords != NULL && api->users != NULL);
+  open_provider(fixture);
   api_open(api);
   open_server(fixture);
   sale_fixture_settle(fixture->sale);
@@ -105,6 +121,8 @@ int api_fixture_teardown(void **state)
   server_close(fixture->server);
   users_close(fixture->api.users);
   shield_close(fixture->api.shield);
+  provider_close(fixture->provider);
+  provider_simulator_close(fixture->simulator);
   api_close(&fixture->api);
   ticket_keys_free(&fixture->keys);
   ticket_signer_free(&fixture->signer);
@@ -134,7 +152,10 @@ void api_fixture_as(struct api_fixture *fixture, const char *user, enum identity
 static void turn(struct api_fixture *fixture)
 {
   server_turn(fixture->server, 1);
-  if (!fixture->resting) (void)api_tick(&fixture->api);
+  if (!fixture->resting) {
+    (void)api_tick(&fixture->api);
+    (void)provider_tick(fixture->provider, world_clock_ms(fixture->api.world));
+  }
   if (!fixture->held) sale_fixture_settle(fixture->sale);
   server_release(fixture->server, store_durable(fixture->api.store));
 }

@@ -13,6 +13,7 @@
 #define TACOS_TESTS_UNIT_API_API_FIXTURE_H
 
 #include "api/api.h"
+#include "sale/provider.h"
 #include "sim/net_client.h"
 #include "unit/sale/sale_fixture.h"
 
@@ -25,6 +26,8 @@ struct api_fixture {
   struct ticket_keys keys;
   struct api api;
   struct server *server;
+  struct provider_simulator *simulator;
+  struct provider *provider;
   struct net_client client;
   struct net_reply reply;              /* the last one */
   char token[API_FIXTURE_TOKEN_BYTES]; /* empty: nobody */

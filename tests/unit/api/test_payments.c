@@ -1,5 +1,3 @@
-#include "api/payments.h"
-
 #include "unit/api/api_fixture.h"
 
 #include <setjmp.h>
@@ -40,11 +38,9 @@ static void test_delay_ends_by_itself(void **state)
   struct api_fixture *fixture = *state;
   api_fixture_as(fixture, "alice", ROLE_USER);
   const char *intent = intend(fixture, "delay");
-  assert_non_null(fixture->api.delays);
   expect_status(fixture, intent, "PENDING");
   api_fixture_run(fixture, 600);
   expect_status(fixture, intent, "COMPLETED");
-  assert_null(fixture->api.delays);
 }
 
 /* Settled before its time; what the timer says then changes nothing. */
@@ -60,23 +56,6 @@ static void test_delay_that_comes_second(void **state)
   api_fixture_run(fixture, 600);
   expect_status(fixture, intent, "COMPLETED");
   assert_string_equal(api_fixture_text(fixture, "payment_id"), payment);
-}
-
-/* No memory at its time: later then. */
-static void test_delay_without_memory(void **state)
-{
-  struct api_fixture *fixture = *state;
-  api_fixture_as(fixture, "alice", ROLE_USER);
-  const char *intent = intend(fixture, "delay");
-  struct memory *memory = &fixture->api.world->memory;
-  int64_t due_ms = fixture->loop.now_ms + 490;
-  while (fixture->loop.now_ms < due_ms) api_fixture_run(fixture, 1);
-  memory->calls = 0;
-  memory->fail_at = 1;
-  api_fixture_run(fixture, 30);
-  memory->fail_at = 0;
-  api_fixture_run(fixture, 1500);
-  expect_status(fixture, intent, "COMPLETED");
 }
 
 static void test_scenarios(void **state)
@@ -136,7 +115,6 @@ int main(void)
   const struct CMUnitTest tests[] = {
       WITH_API(test_delay_ends_by_itself),
       WITH_API(test_delay_that_comes_second),
-      WITH_API(test_delay_without_memory),
       WITH_API(test_scenarios),
       WITH_API(test_refused),
       WITH_API(test_whose),
