@@ -79,9 +79,11 @@ bool checkpoint_load(struct store *store, uint64_t *sequence, uint64_t *needed, 
   struct store_file_list list = {0};
   *sequence = 0;
   *needed = 0;
-  if (!snapshot_remove_unfinished(store->world, store->options.directory, error) ||
-      !snapshot_list(&list, store->world, store->options.directory, error))
+  /* An unfinished one may be the work of another process. */
+  if (!store->options.read_only &&
+      !snapshot_remove_unfinished(store->world, store->options.directory, error))
     return false;
+  if (!snapshot_list(&list, store->world, store->options.directory, error)) return false;
   bool loaded = list.count == 0;
   for (size_t i = list.count; i > 0 && !loaded; i--) {
     *sequence = list.sequences[i - 1];

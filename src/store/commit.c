@@ -128,6 +128,7 @@ enum store_status commit_run(struct store *store, const struct commit *commit, u
                              struct error *error)
 {
   CHECK_THAT(commit->count, <=, TRANSACTION_ACTIONS_MAX);
+  CHECK(!store->options.read_only);
   *sequence = log_appended(store->log);
   if (commit->count == 0 && commit->token.text.size == 0) return STORE_OK;
   struct prepared prepared[TRANSACTION_ACTIONS_MAX];
@@ -171,6 +172,7 @@ enum store_status commit_run(struct store *store, const struct commit *commit, u
 enum store_status commit_record(struct store *store, enum record_type type, struct bytes payload,
                                 uint64_t *sequence, struct error *error)
 {
+  CHECK(!store->options.read_only);
   uint8_t *to = log_reserve(store->log, payload.size, error);
   if (to == NULL) return store_unavailable(error);
   memcpy(to, payload.data, payload.size);

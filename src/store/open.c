@@ -74,6 +74,7 @@ static bool find_identity(struct store *store, struct error *error)
   struct world *world = store->world;
   const char *directory = store->options.directory;
   if (identity_read(world, directory, &store->identity, error)) return true;
+  if (store->options.read_only) return false;
   if (error->code != ERROR_NOT_FOUND || !refuse_leftovers(store, error)) return false;
   store->identity = identity_make(world);
   return identity_write(world, directory, &store->identity, error);
@@ -99,12 +100,12 @@ static bool replay(struct store *store, uint64_t sequence, uint64_t needed, stru
 {
   struct log_options options = store_log_options(store);
   store->replayed_sequence = sequence;
-  struct log_reader *reader = log_reader_open(store->world, &options, sequence + 1, LOG_TAIL_CUT,
-                                              error);
+  enum log_tail tail = store->options.read_only ? LOG_TAIL_KEEP : LOG_TAIL_CUT;
+  struct log_reader *reader = log_reader_open(store->world, &options, sequence + 1, tail, error);
   if (reader == NULL && error->code == ERROR_NOT_FOUND)
     return error_set(error, ERROR_CORRUPT, "%s: restore from a backup", error->message);
   if (reader == NULL) return false;
-  log_reader_need(reader, needed);
+  if (tail == LOG_TAIL_CUT) log_reader_need(reader, needed);
   struct log_record record;
   int status = 1;
   while ((status = log_reader_next(reader, &record, error)) == 1) {
@@ -167,9 +168,10 @@ static bool recover(struct store *store, struct error *error)
 {
   uint64_t sequence;
   uint64_t needed;
-  if (!checkpoint_load(store, &sequence, &needed, error) ||
-      !replay(store, sequence, needed, error) || !build_indexes(store, error))
+  if (!checkpoint_load(store, &sequence, &needed, error) || !replay(store, sequence, needed, error))
     return false;
+  if (store->options.read_only) return true;
+  if (!build_indexes(store, error)) return false;
   check_clock(store);
   struct log_options options = store_log_options(store);
   store->log = log_open(store->world, &options, store->replayed_sequence + 1, error);
@@ -179,8 +181,10 @@ static bool recover(struct store *store, struct error *error)
 static bool open_parts(struct store *store, const char *directory, struct error *error)
 {
   if (!copy_directory(store, directory, error)) return false;
-  store->lock_file = directory_claim(store->world, store->options.directory, error);
-  if (store->lock_file < 0 || !find_identity(store, error)) return false;
+  if (!store->options.read_only)
+    store->lock_file = directory_claim(store->world, store->options.directory, error);
+  if (store->lock_file < 0 && !store->options.read_only) return false;
+  if (!find_identity(store, error)) return false;
   store->tables = memory_alloc(store->memory, TABLES_MAX * sizeof store->tables[0]);
   if (store->tables == NULL || !tokens_init(&store->tokens, store->memory, &store->heap,
                                             identity_hash_seed(&store->identity)))
@@ -220,7 +224,7 @@ bool store_close(struct store *store, struct error *error)
 {
   checkpoint_free(store);
   restore_free(store);
-  bool closed = log_close(store->log, error);
+  bool closed = store->log == NULL || log_close(store->log, error);
   free_store(store);
   return closed;
 }
@@ -232,12 +236,12 @@ void store_flush(struct store *store)
 
 uint64_t store_appended(const struct store *store)
 {
-  return log_appended(store->log);
+  return store->log == NULL ? store->replayed_sequence : log_appended(store->log);
 }
 
 uint64_t store_durable(const struct store *store)
 {
-  return log_durable(store->log);
+  return store->log == NULL ? store->replayed_sequence : log_durable(store->log);
 }
 
 bool store_wait(struct store *store, uint64_t sequence, struct error *error)

@@ -188,7 +188,7 @@ enum store_status store_query(struct store *store, const struct store_query *que
                               struct arena *arena, struct store_page *page, struct error *error)
 {
   CHECK(query->key_condition != NULL);
-  *page = (struct store_page){.sequence = log_appended(store->log)};
+  *page = (struct store_page){.sequence = store_appended(store)};
   const struct keyspace *keyspace;
   enum store_status status = page_keyspace(query, &keyspace, error);
   if (status != STORE_OK) return status;

@@ -54,7 +54,7 @@ enum store_status store_get(struct store *store, const struct store_get *get, st
                             struct value *item, uint64_t *sequence, struct error *error)
 {
   *item = VALUE_NONE;
-  *sequence = log_appended(store->log);
+  *sequence = store_appended(store);
   enum store_status status = check_get(get, error);
   return status == STORE_OK ? project(get, find_item(get), arena, item, error) : status;
 }
@@ -82,7 +82,7 @@ enum store_status store_batch_get(struct store *store, const struct store_get *g
                                   uint64_t *sequence, struct error *error)
 {
   *done = 0;
-  *sequence = log_appended(store->log);
+  *sequence = store_appended(store);
   if (count == 0 || count > BATCH_GET_MAX) {
     error_set(error, ERROR_INVALID,
               "Too many items requested for the BatchGetItem call: %zu, "
@@ -107,7 +107,7 @@ enum store_status store_transact_get(struct store *store, const struct store_get
                                      size_t count, struct arena *arena, struct value *items,
                                      uint64_t *sequence, struct error *error)
 {
-  *sequence = log_appended(store->log);
+  *sequence = store_appended(store);
   if (count == 0 || count > TRANSACTION_ACTIONS_MAX) {
     error_set(error, ERROR_INVALID,
               "1 validation error detected: Value at 'transactItems' failed to satisfy constraint: "

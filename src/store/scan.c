@@ -64,7 +64,7 @@ static bool read_walk(struct keyspace_walk *walk, const struct keyspace *keyspac
 enum store_status store_scan(struct store *store, const struct store_query *query,
                              struct arena *arena, struct store_page *page, struct error *error)
 {
-  *page = (struct store_page){.sequence = log_appended(store->log)};
+  *page = (struct store_page){.sequence = store_appended(store)};
   const struct keyspace *keyspace;
   enum store_status status = page_keyspace(query, &keyspace, error);
   if (status != STORE_OK) return status;

@@ -62,6 +62,12 @@ struct store_options {
   uint64_t
       snapshot_log_bytes; /* a snapshot starts after this much log; 0: STORE_SNAPSHOT_LOG_BYTES */
   bool threads;           /* log and file threads; false: the owner calls store_step */
+  /*
+   * What the files hold now, in memory: nothing in the directory is made, changed or locked, and
+   * another process may use it meanwhile. For reading of tables alone: no writes, no ticks, and
+   * indexes are empty. ERROR_NOT_FOUND when there is no store.
+   */
+  bool read_only;
   void (*notify)(void *context); /* log thread, after each sync; may be NULL */
   void *notify_context;
   /*

@@ -1,4 +1,5 @@
 /* Opening and closing a store: what is refused and how, and that every failure leaves nothing. */
+#include "base/hash.h"
 #include "unit/store/durability_fixture.h"
 
 static const uint8_t key_one[LOG_KEY_BYTES] = "one key of thirty-two bytes, aes";
@@ -371,6 +372,74 @@ static void test_every_crash_during_open(void **state)
   }
 }
 
+/* Names come in no particular order: their sum. */
+static void add_name(void *context, const char *name)
+{
+  *(uint64_t *)context += hash_bytes(bytes_of_text(name), 1);
+}
+
+static uint64_t sum_names(struct durability *test)
+{
+  uint64_t sum = 0;
+  assert_int_equal(test->world->operations->dir_list(test->world, "/data", add_name, &sum), 0);
+  return sum;
+}
+
+/* Opens read-only beside the store that is open, or after it; nothing in the directory changes. */
+static void expect_reading(struct durability *test, const struct durability_state *values)
+{
+  uint64_t before = sum_names(test);
+  struct store *own = test->store;
+  struct store_options options = test->options;
+  options.read_only = true;
+  test->store = store_open(test->world, &options, &test->error);
+  if (test->store == NULL) fail_msg("%s", test->error.message);
+  durability_assert_state(test, durability_find(test, "items"), values);
+  assert_int_equal(store_appended(test->store), test->sequence);
+  assert_int_equal(store_durable(test->store), test->sequence);
+  assert_true(store_close(test->store, &test->error));
+  test->store = own;
+  assert_int_equal(sum_names(test), before);
+}
+
+static void test_read_only(void **state)
+{
+  (void)state;
+  struct durability test;
+  struct durability_state values = {0};
+  durability_begin(&test, 7);
+  test.options.read_only = true;
+  assert_refused(&test, ERROR_NOT_FOUND, "/data");
+  test.options.read_only = false;
+  make_store(&test, &values);
+  expect_reading(&test, &values);
+  durability_open(&test);
+  struct table *table = durability_find(&test, "items");
+  durability_snapshot(&test);
+  for (int i = 0; i < 20; i++) durability_set_random(&test, table, &values);
+  durability_sync(&test);
+  expect_reading(&test, &values);
+  /* Beside a snapshot that is being written: its file stays. */
+  assert_int_equal(store_snapshot_begin(test.store, &test.error), STORE_OK);
+  durability_turn(&test);
+  expect_reading(&test, &values);
+  durability_work(&test);
+  expect_reading(&test, &values);
+  durability_close(&test);
+  for (uint64_t n = 1, done = 0; !done; n++) {
+    struct store_options options = test.options;
+    struct store *store;
+    options.read_only = true;
+    test.world->memory.fail_at = test.world->memory.calls + n;
+    store = store_open(test.world, &options, &test.error);
+    done = store != NULL;
+    if (done) assert_true(store_close(store, &test.error));
+    assert_int_equal(test.world->memory.in_use, 0);
+  }
+  test.world->memory.fail_at = 0;
+  durability_end(&test);
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -384,6 +453,7 @@ int main(void)
       cmocka_unit_test(test_newer_versions_are_refused),
       cmocka_unit_test(test_log_that_ends_before_the_snapshot),
       cmocka_unit_test(test_log_that_begins_after_the_snapshot),
+      cmocka_unit_test(test_read_only),
       cmocka_unit_test(test_every_allocation_may_fail),
       cmocka_unit_test(test_every_file_operation_may_fail),
       cmocka_unit_test(test_every_crash_during_open),
