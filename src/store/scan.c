@@ -2,7 +2,10 @@
 #include "store/engine.h"
 #include "store/page.h"
 
-enum { SCAN_CHUNK_ITEMS = 256 };
+enum {
+  SCAN_CHUNK_ITEMS = 256,
+  SCAN_AHEAD = 8, /* items fetched into the cache ahead of their use: they lie anywhere */
+};
 
 /*
  * The hashes of one of `count` segments, both inclusive: together they are all hashes, each once.
@@ -55,6 +58,7 @@ static bool read_walk(struct keyspace_walk *walk, const struct keyspace *keyspac
     if (!keyspace_walk_next(walk, keyspace, items, SCAN_CHUNK_ITEMS, &count, &done))
       return error_set(builder->error, ERROR_NO_MEMORY, "No memory for this page; retry later");
     for (size_t i = 0; i < count; i++) {
+      if (i + SCAN_AHEAD < count) item_prefetch(items[i + SCAN_AHEAD]);
       if (!page_add(builder, items[i])) return builder->error->code == ERROR_NONE;
     }
   }
