@@ -87,12 +87,14 @@ static const struct command COMMANDS[] = {
     },
     {
         .name = "check",
-        .summary = "verify every byte of the store or backup in DIR",
+        .summary = "verify every byte of the store or backup in DIR, and all accounts in it",
         .operand = "DIR",
         .operand_need = OPERAND_NEEDED,
-        .options = OPTION_BIT(OPTION_KEY_FILE),
-        .details = "Changes nothing, also while the store is in use. Exit status 1 when something "
-                   "is wrong.",
+        .options = OPTION_BIT(OPTION_KEY_FILE) | OPTION_BIT(OPTION_FILES_ONLY),
+        .details = "First the files; then the tables as of the newest record are rebuilt in "
+                   "memory, and tickets,\nreservations, orders, payments and events are held "
+                   "against each other. Changes nothing, also\nwhile the store is in use. Exit "
+                   "status 1 when something is wrong.",
         .run = command_check,
     },
     {
@@ -148,7 +150,8 @@ static void print_overview(FILE *to)
 static void print_option(const struct option_definition *option)
 {
   char usage[64];
-  snprintf(usage, sizeof usage, "--%s %s", option->name, option->value);
+  const char *value = option->value == NULL ? "" : option->value;
+  snprintf(usage, sizeof usage, "--%s%s%s", option->name, value[0] == 0 ? "" : " ", value);
   printf("  %-16s  %s\n", usage, option->summary);
   const char *joint = "";
   if (option->environment == NULL && option->fallback == NULL) return;

@@ -58,6 +58,8 @@ const struct option_definition OPTIONS[OPTION_COUNT] = {
                                     NULL, "its bearer token, mode 0600"},
     [OPTION_CONFIG] = {"config", "FILE", "TACOS_CONFIG", NULL,
                        "settings as JSON, named as these options; options and variables go first"},
+    [OPTION_FILES_ONLY] = {"files-only", NULL, NULL, NULL,
+                           "verify the files, leave out what is in the tables"},
 };
 
 enum { WORD_MAX = 32 }; /* characters of a word that are compared */
@@ -167,8 +169,11 @@ static bool take_option(const struct command *command, int count, char *const *w
   const char *name = OPTIONS[option].name;
   const char *equals = strchr(words[0], '=');
   const char *value = equals == NULL ? NULL : equals + 1;
-  /* What looks like an option is one: a forgotten value shall not eat it. */
-  if (equals == NULL && count > 1 && strncmp(words[1], "--", 2) != 0) {
+  if (OPTIONS[option].value == NULL) {
+    if (equals != NULL) return error_set(error, ERROR_INVALID, "--%s takes no value", name);
+    value = name;
+  } else if (equals == NULL && count > 1 && strncmp(words[1], "--", 2) != 0) {
+    /* What looks like an option is one: a forgotten value shall not eat it. */
     value = words[1];
     *used = 1;
   }

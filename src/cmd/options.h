@@ -1,7 +1,7 @@
 /*
  * The command line as data: what options there are, which command takes which, and one parser.
  *
- *     tacos COMMAND [OPERAND] [--name VALUE | --name=VALUE]...
+ *     tacos COMMAND [OPERAND] [--name VALUE | --name=VALUE | --name]...
  *
  * An option's value comes from the command line, else from its environment variable (unless that is
  * empty), else from the configuration file (config.h), else from its row's fallback. Nothing is
@@ -41,12 +41,13 @@ enum option {
   OPTION_PAYMENT_PROVIDER,
   OPTION_PAYMENT_SECRET_FILE,
   OPTION_CONFIG,
+  OPTION_FILES_ONLY,
   OPTION_COUNT,
 };
 
 struct option_definition {
   const char *name;        /* without the dashes */
-  const char *value;       /* what stands for the value in help: "DIR" */
+  const char *value;       /* what stands for the value in help: "DIR"; NULL: it takes none */
   const char *environment; /* NULL: none */
   const char *fallback;    /* NULL: none */
   const char *summary;

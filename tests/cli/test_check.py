@@ -1,8 +1,26 @@
-"""tacos check: says what is there, and finds what is wrong with file and offset."""
+"""tacos check: says what is there, and finds what is wrong with file and offset, or in a table."""
 
 import re
+import subprocess
 
-from cli import INSTANT, Server, check, expect_failure, run, use_store
+import pytest
+
+from cli import INSTANT, ROOT, TIMEOUT_S, Server, check, expect_failure, run, run_ok, use_store
+
+SALE_WRITER = ROOT / "build" / "release" / "tests" / "cli" / "sale_writer"
+LISTEN = ("--listen", "127.0.0.1:0", "--operations-listen", "127.0.0.1:0")
+
+
+def use_sale(*words):
+    """Runs the writer of tickets to its end."""
+    subprocess.run([SALE_WRITER, *map(str, words)], check=True, timeout=TIMEOUT_S)
+
+
+def law(out, name):
+    """What the line of a law says, without its name."""
+    found = [line.split(maxsplit=1)[1] for line in out.splitlines() if line.split()[0] == name]
+    assert len(found) == 1, out
+    return found[0]
 
 
 def damage(path, offset):
@@ -28,9 +46,88 @@ def test_what_it_prints(place):
 
 
 def test_while_serving(place):
-    with Server("--data-dir", place) as server:
-        assert "7 records, 1 to 7\n" in check(place)
+    with Server("--data-dir", place, *LISTEN) as server:
+        out = check(place)
+        assert "7 records, 1 to 7\n" in out
+        assert law(out, "tickets") == "0"
         assert server.stop()[::2] == (0, "")
+
+
+def test_tickets_that_were_sold(place):
+    use_sale("fill", place, 2, 300)
+    before = contents(place)
+    out = check(place)
+    laws = [line for line in out.splitlines()[4:-1] if not line.startswith("note ")]
+    assert laws == [
+        "events      2: each with its whole plan",
+        "seats       600: each with one ticket at its price",
+        "tickets     600: each in one state",
+        "holders     300: no seat held or sold twice",
+        "reservations 200: each with its tickets and its one end",
+        "buyers      200: each with as many seats as counted",
+        "orders      122: each of one reservation and paid once",
+        "payments    148: each for one order or given back; 26 waiting for a worker",
+        "money       2: each event sold what it was paid for",
+        "history     1,344: each version of each ticket once",
+        "outbox      1,864: each change told; 1,864 waiting to be published",
+        "idempotency 0"]
+    notes = [line for line in out.splitlines() if line.startswith("note ")]
+    assert len(notes) == 5
+    assert re.match(r"note        payment pi_\w+ is COMPLETED and waits for its worker", notes[0])
+    assert contents(place) == before
+    # A server may have the directory meanwhile.
+    with Server("--data-dir", place, *LISTEN) as server:
+        assert law(check(place), "tickets") == "600: each in one state"
+        assert server.stop()[0] == 0
+
+
+def test_a_backup_is_audited_as_well(place):
+    use_sale("fill", place / "data", 1, 60)
+    run_ok("backup", place / "copy", "--data-dir", place / "data")
+    assert law(check(place / "copy"), "tickets") == "60: each in one state"
+
+
+@pytest.mark.parametrize("table, key, name, value, finding", [
+    ("ticket-tickets", "TICKET#e1:B-GA-30", "status", "SOLD",
+     "holders: ticket e1:B-GA-30 is SOLD to (none), but no paid order names it"),
+    ("ticket-tickets", "TICKET#e1:B-GA-30", "seatNumber", "B-GA-1",
+     "tickets: ticket e1:B-GA-30: ticketId, eventId or seatNumber are another's"),
+    ("ticket-tickets", "EVENT#e1", "planPieces", "none",
+     "events: event e1: its plan of seats is not whole"),
+])
+def test_a_finding_names_law_and_id(place, table, key, name, value, finding):
+    use_sale("fill", place, 1, 60)
+    use_sale("break", place, table, key, name, value)
+    done = run("check", place)
+    assert done.returncode == 1
+    assert f"tacos check: {finding}\n" in done.stderr
+    last = done.stdout.splitlines()[-1]
+    assert last == f"findings    {len(done.stderr.splitlines())}"
+    assert f": {finding.split(':')[0]}" not in done.stdout
+    said = law(done.stdout, finding.split(":")[0]).split("; ")[0]
+    assert said.endswith((" finding", " findings"))
+    # The files are as they were written.
+    assert run_ok("check", place, "--files-only").endswith("\nnothing wrong\n")
+
+
+def test_more_findings_than_are_told(place):
+    use_sale("fill", place, 1, 60)
+    for number in range(1, 31):
+        use_sale("break", place, "ticket-tickets", f"TICKET#e1:A-GA-{number}", "ticketId", "x")
+    done = run("check", place)
+    told = [line for line in done.stderr.splitlines() if line.startswith("tacos check: tickets: ")]
+    assert len(told) == 21
+    assert told[-1] == "tacos check: tickets: and 10 more"
+    assert law(done.stdout, "tickets") == "60: 30 findings"
+    assert done.stdout.splitlines()[-1] == "findings    30"
+
+
+def test_files_only(place):
+    use_sale("fill", place, 1, 60)
+    assert len(check(place, "--files-only").splitlines()) == 5
+    done = run("check", place, "--files-only=yes")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("tacos check: --files-only takes no value\n")
 
 
 def test_each_finding_has_file_and_offset(place):
@@ -52,7 +149,8 @@ def test_each_finding_has_file_and_offset(place):
                     r"next segment begins with sequence 1002 \(sequence \d+\)$", findings[1])
     assert findings[2].startswith(f"tacos check: {segments[1]}")
     assert len(findings) == 3
-    assert done.stdout.splitlines()[-1] == "findings    3"
+    assert done.stdout.splitlines()[-2:] == [
+        "tables      not looked at: restore the files first", "findings    3"]
     assert done.stdout.startswith("snapshots   1, ")
 
 
@@ -72,7 +170,9 @@ def test_a_log_that_lost_its_beginning(place):
                 "snapshot reaches it: restore from a backup\n")
     done = run("check", place)
     assert (done.returncode, done.stderr) == (1, expected)
-    assert done.stdout.splitlines()[-2:] == ["restorable  nothing", "findings    1"]
+    assert done.stdout.splitlines()[-3:] == [
+        "restorable  nothing", "tables      not looked at: restore the files first",
+        "findings    1"]
 
 
 def test_no_store(place):
