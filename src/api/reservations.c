@@ -184,15 +184,39 @@ static struct bytes render_confirmed(struct exchange *exchange, const struct sal
   return render_end(&render);
 }
 
-/* The hold was over and the seats are gone: what was paid goes back, which is an effect. */
-static void answer_refunded(struct effect *effect)
+/* Whether the reservation's payment was given back, now or by a worker before. */
+static bool is_paid_back(struct effect *effect, struct bytes id)
+{
+  struct sale_reservation reservation;
+  struct sale_payment payment;
+  struct sale *sale = effect->api->sale;
+  struct arena *arena = &effect->exchange->arena;
+  return sale_reservation_find(sale, arena, id, effect->user_id, effect->now_ms, &reservation) ==
+             SALE_OK &&
+         reservation.payment_intent_id.size > 0 &&
+         sale_payment_find(sale, arena, reservation.payment_intent_id, &payment) == SALE_OK &&
+         payment.status == PAYMENT_REFUNDED;
+}
+
+/*
+ * There was nothing to be had for what was paid, and it goes back. Giving it back is an effect,
+ * which is kept under the key; to find it given back is not.
+ */
+static void answer_refunded(struct effect *effect, enum sale_refusal refusal, bool now)
 {
   struct exchange *exchange = effect->exchange;
   struct error words;
+  struct bytes details = BYTES("{\"payment_status\":\"REFUNDED\"}");
   error_set(&words, ERROR_NOT_FOUND,
-            "the hold was over before the payment came, and the seats are gone: the payment is "
-            "refunded");
-  render_refusal(exchange, SALE_EXPIRED, &words, BYTES("{\"payment_status\":\"REFUNDED\"}"));
+            refusal == SALE_CANCELLED
+                ? "the reservation was cancelled before the payment came: the payment is refunded"
+                : "the hold was over before the payment came, and the seats are gone: the payment "
+                  "is refunded");
+  if (!now) {
+    effect_refuse(effect, refusal, &words, details);
+    return;
+  }
+  render_refusal(exchange, refusal, &words, details);
   struct bytes body = exchange->reply.body;
   effect_reply(effect, exchange->reply.status, body);
 }
@@ -210,8 +234,8 @@ void api_reservation_confirm(struct exchange *exchange)
       body.payment_intent_id, effect->now_ms, &order, &refunded);
   if (refusal == SALE_OK)
     effect_reply(effect, 200, render_confirmed(exchange, &order));
-  else if (refunded)
-    answer_refunded(effect);
+  else if (refunded || is_paid_back(effect, exchange_parameter(exchange, 0)))
+    answer_refunded(effect, refusal, refunded);
   else
     effect_refuse(effect, refusal, NULL, (struct bytes){NULL, 0});
 }

@@ -1,6 +1,6 @@
 /*
- * Rows of deliveries. A pending one has `lane` and `next`, which is when it is due; one that is over
- * has `ttl`.
+ * Rows of deliveries. A pending one has `lane` and `next`, which is when it is due; one that is
+ * over has `ttl`.
  *
  *     delivery_add --> PENDING --- delivery_settle: 2xx ---> DELIVERED ---.
  *                      ^  ^  '---- given up ----------------> FAILED -----+-- ttl --> gone

@@ -3,7 +3,8 @@
  *
  *     bus_put: archives and a row (pk FANOUT), one plan
  *     tick:    messages of some rules, in order of names, and the row with the last one's name }
- *     tick:    messages of the last rules, and the row is gone                                 } plans
+ *     tick:    messages of the last rules, and the row is gone                                 }
+ *     plans
  *
  * The rules are those that are there when their turn comes: one that is deleted meanwhile gets
  * nothing, one that is made behind the last one's name does get it.

@@ -8,7 +8,8 @@
  * Fields of cron: values, names (JAN-DEC, SUN-SAT; SUN is 1), lists "a,b", ranges "a-b" (that wrap
  * around, but for years), steps "a/n", "a-b/n", "*" and
  *
- *   day of month    ?   L: the last   LW: the last weekday   15W: the weekday nearest to the 15th in
+ *   day of month    ?   L: the last   LW: the last weekday   15W: the weekday nearest to the 15th
+ *   in
  *                   the month (a month without that day has none)
  *   day of week     ?   L: Saturday   6L: the month's last Friday   6#3: its third
  *

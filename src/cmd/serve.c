@@ -31,6 +31,9 @@ struct platform {
   struct serve_options options;
   struct loop loop;
   struct store *store;
+  /* What it had when it was opened, before anything of this life was added. */
+  struct store_statistics opened;
+  uint32_t tables, tables_made;
   struct rooms rooms;
   bool rooms_began;
   struct server *server;
@@ -205,8 +208,22 @@ static bool open_server(struct platform *platform, struct error *error)
   return platform->server != NULL;
 }
 
+static uint32_t count_tables(const struct store *store)
+{
+  uint32_t count = 0;
+  struct bytes name = {NULL, 0};
+  struct table *table;
+  while ((table = store_table_next(store, name)) != NULL) {
+    struct table_description description;
+    store_table_describe(table, &description);
+    name = description.definition.name;
+    count++;
+  }
+  return count;
+}
+
 static bool open_store(struct platform *platform, const char *directory, const struct key *key,
-                       uint32_t *made, struct error *error)
+                       struct error *error)
 {
   struct store_options options = {
       .directory = directory,
@@ -219,7 +236,12 @@ static bool open_store(struct platform *platform, const char *directory, const s
   };
   platform->store = store_open(platform->world, &options, error);
   platform->api.store = platform->store;
-  return platform->store != NULL && platform_tables_create(platform->store, made, error);
+  if (platform->store == NULL ||
+      !platform_tables_create(platform->store, &platform->tables_made, error))
+    return false;
+  platform->tables = count_tables(platform->store);
+  store_statistics(platform->store, &platform->opened);
+  return true;
 }
 
 static bool open_rooms(struct platform *platform, const char *directory, struct error *error)
@@ -238,20 +260,6 @@ static bool open_rooms(struct platform *platform, const char *directory, struct 
   return true;
 }
 
-static uint32_t count_tables(const struct store *store)
-{
-  uint32_t count = 0;
-  struct bytes name = {NULL, 0};
-  struct table *table;
-  while ((table = store_table_next(store, name)) != NULL) {
-    struct table_description description;
-    store_table_describe(table, &description);
-    name = description.definition.name;
-    count++;
-  }
-  return count;
-}
-
 /* Brackets around an address with colons (RFC 3986 3.2.2). */
 static void print_address(const char *scheme, const struct world_address *address)
 {
@@ -259,13 +267,11 @@ static void print_address(const char *scheme, const struct world_address *addres
   printf("%s://%s%s%s:%u", scheme, v6 ? "[" : "", address->host, v6 ? "]" : "", address->port);
 }
 
-static void announce(const struct platform *platform, const char *directory, uint32_t made)
+static void announce(const struct platform *platform, const char *directory)
 {
-  struct store_statistics statistics;
-  store_statistics(platform->store, &statistics);
   printf("tacos serve: data in %s: %u tables (%u new), %llu items, opened in %lld ms\n", directory,
-         count_tables(platform->store), made, (unsigned long long)statistics.items,
-         (long long)statistics.open_ms);
+         platform->tables, platform->tables_made, (unsigned long long)platform->opened.items,
+         (long long)platform->opened.open_ms);
   printf("tacos serve: ");
   print_address(platform->tls == NULL ? "http" : "https",
                 server_address(platform->server, API_HTTP));
@@ -304,12 +310,11 @@ static void close_rooms(struct platform *platform)
 static bool serve(struct platform *platform, const char *directory, const struct key *key,
                   struct error *error)
 {
-  uint32_t made;
-  if (!open_store(platform, directory, key, &made, error) ||
-      !open_rooms(platform, directory, error) || !open_tls(platform, directory, error) ||
-      !open_web(platform, error) || !open_server(platform, error))
+  if (!open_store(platform, directory, key, error) || !open_rooms(platform, directory, error) ||
+      !open_tls(platform, directory, error) || !open_web(platform, error) ||
+      !open_server(platform, error))
     return false;
-  announce(platform, directory, made);
+  announce(platform, directory);
   health_set(&platform->api.health, HEALTH_STARTING, false);
   struct error ignored;
   if (!systemd_notify("READY=1", &ignored)) warn(platform, "notify_failed", ignored.message);

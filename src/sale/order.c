@@ -268,16 +268,14 @@ static enum sale_refusal sell(struct sale_step *step, struct sale_reservation *r
  * The money goes back, since nothing can be had for it any more: the provider's command to do so is
  * in the same commit.
  */
-static enum sale_refusal give_back(struct sale_step *step, struct sale_payment *payment,
-                                   bool *refunded)
+static bool give_back(struct sale_step *step, struct sale_payment *payment, bool *refunded)
 {
   payment->status = PAYMENT_REFUNDED;
   provider_command_add(step, PROVIDER_REFUND, payment, payment->amount);
   payment_put(step, payment);
   payment_tell(step, payment, BYTES("PaymentRefunded"));
-  if (step->failed) return SALE_UNAVAILABLE;
-  *refunded = true;
-  return SALE_EXPIRED;
+  *refunded = !step->failed;
+  return !step->failed;
 }
 
 /* Whether the seats of a reservation that is over are still there for its buyer. */
@@ -303,9 +301,11 @@ static enum sale_refusal confirm_late(struct sale_step *step, struct sale_reserv
   /* What lapsed is resolved first, for each hold in a transaction of its own. */
   enum sale_refusal refusal = sale_tidy(sale, reservation->id, step->now_ms);
   if (refusal != SALE_OK) return refusal;
-  if (reservation->status == RESERVATION_CANCELLED ||
-      !can_have_again(sale, arena, reservation, step->now_ms))
-    return give_back(step, payment, refunded);
+  bool cancelled = reservation->status == RESERVATION_CANCELLED;
+  if (cancelled || !can_have_again(sale, arena, reservation, step->now_ms)) {
+    if (!give_back(step, payment, refunded)) return SALE_UNAVAILABLE;
+    return cancelled ? SALE_CANCELLED : SALE_EXPIRED;
+  }
   refusal = sale_tidy_seats(sale, reservation->event, reservation->seats, reservation->quantity,
                             step->now_ms);
   if (refusal != SALE_OK) return refusal;
@@ -334,8 +334,7 @@ enum sale_refusal sale_confirm(struct sale *sale, struct plan *plan, struct byte
   if (reservation.status == RESERVATION_CONFIRMED) {
     if (!order_load(sale, arena, reservation.order_id, order)) return SALE_ORDER_NOT_FOUND;
     /* Paid twice, by two intents: one of them bought it, the other one's money goes back. */
-    if (paid && payment.order_id.size == 0 &&
-        give_back(&step, &payment, refunded) == SALE_UNAVAILABLE)
+    if (paid && payment.order_id.size == 0 && !give_back(&step, &payment, refunded))
       return SALE_UNAVAILABLE;
     return SALE_OK;
   }

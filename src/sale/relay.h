@@ -4,8 +4,9 @@
  *     outbox rows --stream--> relay --bus_put--> messages, deliveries, archive   } one plan
  *                                   --row: published = true----------------------}
  *
- * A row is marked in the transaction that has its messages, so a crash between them is impossible: a row
- * is published or it is not. At the start the rows that are not are found by a scan and go first.
+ * A row is marked in the transaction that has its messages, so a crash between them is impossible:
+ * a row is published or it is not. At the start the rows that are not are found by a scan and go
+ * first.
  *
  * Engine thread.
  */

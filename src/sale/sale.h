@@ -301,10 +301,10 @@ struct sale_order {
 /*
  * Makes the order of an approved payment. The same order again when there is one. A payment that
  * was approved after its hold lapsed takes the seats again if they are free and the buyer's limit
- * holds; otherwise it is refunded in the same transaction: SALE_EXPIRED with *refunded, and the
- * plan is to be committed all the same. A second payment that was approved for what another one
- * bought is refunded too: the order with SALE_OK and *refunded. intent_id empty: the reservation's.
- * user_id empty: the platform itself.
+ * holds; otherwise it is refunded in the same transaction: SALE_EXPIRED or SALE_CANCELLED with
+ * *refunded, and the plan is to be committed all the same. A second payment that was approved for
+ * what another one bought is refunded too: the order with SALE_OK and *refunded. intent_id empty:
+ * the reservation's. user_id empty: the platform itself.
  */
 enum sale_refusal sale_confirm(struct sale *sale, struct plan *plan, struct bytes reservation_id,
                                struct bytes user_id, struct bytes intent_id, int64_t now_ms,

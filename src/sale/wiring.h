@@ -1,6 +1,6 @@
 /*
- * The platform's buses, queues and rules as data (REST contract, section 5), made where they are not
- * there yet. What an operator changed in them stays.
+ * The platform's buses, queues and rules as data (REST contract, section 5), made where they are
+ * not there yet. What an operator changed in them stays.
  */
 #ifndef TACOS_SALE_WIRING_H
 #define TACOS_SALE_WIRING_H

@@ -3,17 +3,20 @@
  * them.
  *
  *     receive --> effect + delete, one plan --> done
- *                 refused: the message stays; it comes again after its visibility, and after three times
+ *                 refused: the message stays; it comes again after its visibility, and after three
+ *                 times
  *                 it is in the dead-letter queue
  *
- *     traffic-tacos-reservation-expiry    a hold is over: sale_expire; too early: sent again with the rest
+ *     traffic-tacos-reservation-expiry    a hold is over: sale_expire; too early: sent again with
+ *     the
+ *     rest
  *     traffic-tacos-payment-webhooks      a payment was approved: sale_confirm, or its refund
  *     traffic-tacos-inventory             tickets were made: nothing is left to do
  *     traffic-tacos-reservation-events    a reservation ended: nothing is left to do
  *
- * An effect and the deletion of its message are one record of the log: a worker that dies in between
- * has done neither. Effects look at the state of what they change, so a message that comes twice does
- * nothing the second time.
+ * An effect and the deletion of its message are one record of the log: a worker that dies in
+ * between has done neither. Effects look at the state of what they change, so a message that comes
+ * twice does nothing the second time.
  *
  * Engine thread.
  */

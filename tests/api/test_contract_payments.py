@@ -251,6 +251,6 @@ def test_paid_after_the_hold(platform):
     for intent in (free_intent, gone_intent):
         assert notify(platform, about(intent), key()).status == 200
     reply = unlucky.post(f"/api/v1/reservations/{gone['reservation_id']}/confirm")
-    assert (reply.status, reply.code) == (409, "RESERVATION_EXPIRED")
+    assert (reply.status, reply.code) == (409, "RESERVATION_CANCELLED")
     assert "refunded" in reply.json["error"]["message"]
     assert status_of(unlucky, gone_intent)["status"] == "REFUNDED"

@@ -2,7 +2,7 @@
 
 import json
 
-from cli import Server, use_store
+from cli import TABLES_IN_ALL, Server, use_store
 
 PK_SK = {"partition": ["pk", "S"], "sort": ["sk", "S"], "ttl": "", "stream": 0, "indexes": []}
 STREAM_NEW_IMAGE = 2
@@ -18,7 +18,7 @@ TABLES = {
     "ticket-reservation-orders": PK_SK | {"indexes": [GSI1]},
     "ticket-reservation-idempotency": {"partition": ["pk", "S"], "ttl": "ttl", "stream": 0,
                                        "indexes": []},
-    "ticket-reservation-outbox": PK_SK | {"stream": STREAM_NEW_IMAGE},
+    "ticket-reservation-outbox": PK_SK | {"stream": STREAM_NEW_IMAGE, "ttl": "ttl"},
     "ticket-users": {"partition": ["user_id", "S"], "ttl": "", "stream": 0,
                      "indexes": [USERNAME]},
 }
@@ -33,11 +33,12 @@ def test_first_start_makes_them(place):
     with Server("--data-dir", place) as server:
         assert "7 tables (7 new), 0 items" in server.line
         assert server.stop()[0] == 0
-    assert tables_of(place) == TABLES
+    tables = tables_of(place)
+    assert TABLES.items() <= tables.items() and len(tables) == TABLES_IN_ALL
     with Server("--data-dir", place) as server:
-        assert "7 tables (0 new), 0 items" in server.line
+        assert f"{TABLES_IN_ALL} tables (0 new)" in server.line
         assert server.stop()[0] == 0
-    assert tables_of(place) == TABLES
+    assert tables_of(place) == tables
 
 
 def test_what_is_there_stays(place):
@@ -48,4 +49,4 @@ def test_what_is_there_stays(place):
         assert server.stop()[0] == 0
     tables = tables_of(place)
     assert tables.pop("writes")["sort"] == ["number", "N"]
-    assert tables == TABLES
+    assert TABLES.items() <= tables.items() and len(tables) == TABLES_IN_ALL

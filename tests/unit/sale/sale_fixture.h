@@ -42,8 +42,8 @@ void sale_fixture_crash(struct sale_fixture *fixture);
 void sale_fixture_settle(struct sale_fixture *fixture);
 
 /*
- * From now on the sale has queues, buses, relay and workers, also after a reopen or crash. Events of
- * before are told too.
+ * From now on the sale has queues, buses, relay and workers, also after a reopen or crash. Events
+ * of before are told too.
  */
 void sale_fixture_wire(struct sale_fixture *fixture);
 /* One turn of the loop without its end: nothing becomes durable. */

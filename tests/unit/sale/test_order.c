@@ -132,7 +132,7 @@ static void test_a_cancelled_one_is_paid_back(void **state)
                    SALE_OK);
   sale_fixture_commit(fixture);
   sale_fixture_approve(fixture, intent);
-  assert_int_equal(sale_fixture_confirm(fixture, id, &order, &refunded), SALE_EXPIRED);
+  assert_int_equal(sale_fixture_confirm(fixture, id, &order, &refunded), SALE_CANCELLED);
   assert_true(refunded);
   assert_int_equal(payment_of(fixture, intent), PAYMENT_REFUNDED);
 }
