@@ -222,25 +222,17 @@ static struct bytes piece_of(const struct sale_creation *creation, size_t piece)
 static struct bytes created_detail(struct sale_step *step, struct bytes id, struct bytes event_id,
                                    int64_t price)
 {
-  struct buffer text;
-  struct json_writer writer;
-  buffer_init(&text, step->sale->memory);
-  json_writer_init(&writer, &text);
-  json_write_object_begin(&writer);
-  json_write_key(&writer, BYTES("ticketId"));
-  json_write_string(&writer, id);
-  json_write_key(&writer, BYTES("eventId"));
-  json_write_string(&writer, event_id);
-  json_write_key(&writer, BYTES("price"));
-  json_write_integer(&writer, price);
-  json_write_key(&writer, BYTES("status"));
-  json_write_string(&writer, ticket_status_names[TICKET_AVAILABLE]);
-  json_write_object_end(&writer);
-  struct bytes copy = {NULL, 0};
-  if (json_writer_finish(&writer)) copy = arena_copy(step->plan->arena, buffer_bytes(&text));
-  buffer_free(&text);
-  if (copy.data == NULL) step->failed = true;
-  return copy;
+  struct sale_detail detail;
+  sale_detail_begin(step, &detail);
+  json_write_key(&detail.json, BYTES("ticketId"));
+  json_write_string(&detail.json, id);
+  json_write_key(&detail.json, BYTES("eventId"));
+  json_write_string(&detail.json, event_id);
+  json_write_key(&detail.json, BYTES("price"));
+  json_write_integer(&detail.json, price);
+  json_write_key(&detail.json, BYTES("status"));
+  json_write_string(&detail.json, ticket_status_names[TICKET_AVAILABLE]);
+  return sale_detail_end(step, &detail);
 }
 
 /* A new ticket, the first row of its history, and its event. */

@@ -149,35 +149,27 @@ static struct value checkin_item(struct sale_step *step, const struct admission 
 static struct bytes detail_of(struct sale_step *step, const struct admission *admission)
 {
   const struct sale_order *order = &admission->order;
-  struct buffer text;
-  struct json_writer writer;
+  struct sale_detail detail;
   char time[INSTANT_TEXT_BYTES];
   instant_format(step->now_ms, time);
-  buffer_init(&text, step->sale->memory);
-  json_writer_init(&writer, &text);
-  json_write_object_begin(&writer);
-  json_write_key(&writer, BYTES("ticketId"));
-  json_write_string(&writer, order->ticket_ids[admission->place]);
-  json_write_key(&writer, BYTES("eventId"));
-  json_write_string(&writer, order->event->id);
-  json_write_key(&writer, BYTES("orderId"));
-  json_write_string(&writer, order->id);
-  json_write_key(&writer, BYTES("reservationId"));
-  json_write_string(&writer, order->reservation_id);
-  json_write_key(&writer, BYTES("userId"));
-  json_write_string(&writer, order->user_id);
-  json_write_key(&writer, BYTES("issue"));
-  json_write_integer(&writer, admission->issue);
-  json_write_key(&writer, BYTES("gate"));
-  json_write_string(&writer, admission->gate);
-  json_write_key(&writer, BYTES("checkedInAt"));
-  json_write_string(&writer, bytes_of(time, sizeof time));
-  json_write_object_end(&writer);
-  struct bytes copy = {NULL, 0};
-  if (json_writer_finish(&writer)) copy = arena_copy(step->plan->arena, buffer_bytes(&text));
-  buffer_free(&text);
-  if (copy.data == NULL) step->failed = true;
-  return copy;
+  sale_detail_begin(step, &detail);
+  json_write_key(&detail.json, BYTES("ticketId"));
+  json_write_string(&detail.json, order->ticket_ids[admission->place]);
+  json_write_key(&detail.json, BYTES("eventId"));
+  json_write_string(&detail.json, order->event->id);
+  json_write_key(&detail.json, BYTES("orderId"));
+  json_write_string(&detail.json, order->id);
+  json_write_key(&detail.json, BYTES("reservationId"));
+  json_write_string(&detail.json, order->reservation_id);
+  json_write_key(&detail.json, BYTES("userId"));
+  json_write_string(&detail.json, order->user_id);
+  json_write_key(&detail.json, BYTES("issue"));
+  json_write_integer(&detail.json, admission->issue);
+  json_write_key(&detail.json, BYTES("gate"));
+  json_write_string(&detail.json, admission->gate);
+  json_write_key(&detail.json, BYTES("checkedInAt"));
+  json_write_string(&detail.json, bytes_of(time, sizeof time));
+  return sale_detail_end(step, &detail);
 }
 
 /*

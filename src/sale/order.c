@@ -199,28 +199,20 @@ static bool change_seats(struct sale_step *step, struct sale_order *order, enum 
 static struct bytes detail_of(struct sale_step *step, const struct sale_order *order,
                               const struct sale_reservation *reservation, struct bytes time_name)
 {
-  struct buffer text;
-  struct json_writer writer;
+  struct sale_detail detail;
   char time[INSTANT_TEXT_BYTES];
   instant_format(step->now_ms, time);
-  buffer_init(&text, step->sale->memory);
-  json_writer_init(&writer, &text);
-  json_write_object_begin(&writer);
-  json_write_key(&writer, BYTES("orderId"));
-  json_write_string(&writer, order->id);
-  reservation_write_ids(&writer, step->plan->arena, reservation);
-  json_write_key(&writer, BYTES("totalAmount"));
-  json_write_integer(&writer, order->amount);
-  json_write_key(&writer, BYTES("currency"));
-  json_write_string(&writer, order->currency);
-  json_write_key(&writer, time_name);
-  json_write_string(&writer, bytes_of(time, sizeof time));
-  json_write_object_end(&writer);
-  struct bytes copy = {NULL, 0};
-  if (json_writer_finish(&writer)) copy = arena_copy(step->plan->arena, buffer_bytes(&text));
-  buffer_free(&text);
-  if (copy.data == NULL) step->failed = true;
-  return copy;
+  sale_detail_begin(step, &detail);
+  json_write_key(&detail.json, BYTES("orderId"));
+  json_write_string(&detail.json, order->id);
+  reservation_write_ids(&detail.json, step->plan->arena, reservation);
+  json_write_key(&detail.json, BYTES("totalAmount"));
+  json_write_integer(&detail.json, order->amount);
+  json_write_key(&detail.json, BYTES("currency"));
+  json_write_string(&detail.json, order->currency);
+  json_write_key(&detail.json, time_name);
+  json_write_string(&detail.json, bytes_of(time, sizeof time));
+  return sale_detail_end(step, &detail);
 }
 
 /* The order of a reservation whose seats may be sold now: all of it in the plan. */

@@ -1,5 +1,23 @@
 #include "sale/sale_parts.h"
 
+void sale_detail_begin(struct sale_step *step, struct sale_detail *detail)
+{
+  buffer_init(&detail->text, step->sale->memory);
+  json_writer_init(&detail->json, &detail->text);
+  json_write_object_begin(&detail->json);
+}
+
+struct bytes sale_detail_end(struct sale_step *step, struct sale_detail *detail)
+{
+  struct bytes copy = {NULL, 0};
+  json_write_object_end(&detail->json);
+  if (json_writer_finish(&detail->json))
+    copy = arena_copy(step->plan->arena, buffer_bytes(&detail->text));
+  buffer_free(&detail->text);
+  if (copy.data == NULL) step->failed = true;
+  return copy;
+}
+
 /*
  * pk OUTBOX#{eventId}, sk CREATED#{timestamp}. The row's id is the event's id on the bus, so that
  * it is the same however often it is delivered.

@@ -162,31 +162,23 @@ enum sale_refusal sale_payment_intend(struct sale *sale, struct plan *plan,
 /* {"paymentId","paymentIntentId","reservationId","userId","amount","currency","status"} */
 static struct bytes detail_of(struct sale_step *step, const struct sale_payment *payment)
 {
-  struct buffer text;
-  struct json_writer writer;
-  buffer_init(&text, step->sale->memory);
-  json_writer_init(&writer, &text);
-  json_write_object_begin(&writer);
-  json_write_key(&writer, BYTES("paymentId"));
-  json_write_string(&writer, payment->payment_id);
-  json_write_key(&writer, BYTES("paymentIntentId"));
-  json_write_string(&writer, payment->intent_id);
-  json_write_key(&writer, BYTES("reservationId"));
-  json_write_string(&writer, payment->reservation_id);
-  json_write_key(&writer, BYTES("userId"));
-  json_write_string(&writer, payment->user_id);
-  json_write_key(&writer, BYTES("amount"));
-  json_write_integer(&writer, payment->amount);
-  json_write_key(&writer, BYTES("currency"));
-  json_write_string(&writer, payment->currency);
-  json_write_key(&writer, BYTES("status"));
-  json_write_string(&writer, payment_status_name(payment->status));
-  json_write_object_end(&writer);
-  struct bytes copy = {NULL, 0};
-  if (json_writer_finish(&writer)) copy = arena_copy(step->plan->arena, buffer_bytes(&text));
-  buffer_free(&text);
-  if (copy.data == NULL) step->failed = true;
-  return copy;
+  struct sale_detail detail;
+  sale_detail_begin(step, &detail);
+  json_write_key(&detail.json, BYTES("paymentId"));
+  json_write_string(&detail.json, payment->payment_id);
+  json_write_key(&detail.json, BYTES("paymentIntentId"));
+  json_write_string(&detail.json, payment->intent_id);
+  json_write_key(&detail.json, BYTES("reservationId"));
+  json_write_string(&detail.json, payment->reservation_id);
+  json_write_key(&detail.json, BYTES("userId"));
+  json_write_string(&detail.json, payment->user_id);
+  json_write_key(&detail.json, BYTES("amount"));
+  json_write_integer(&detail.json, payment->amount);
+  json_write_key(&detail.json, BYTES("currency"));
+  json_write_string(&detail.json, payment->currency);
+  json_write_key(&detail.json, BYTES("status"));
+  json_write_string(&detail.json, payment_status_name(payment->status));
+  return sale_detail_end(step, &detail);
 }
 
 void payment_tell(struct sale_step *step, const struct sale_payment *payment, struct bytes type)

@@ -97,26 +97,18 @@ static enum sale_refusal choose(struct arena *arena, struct sale_event *event,
 /* {"reservationId","userId","eventId","ticketIds","totalAmount","currency","holdExpiresAt"} */
 static struct bytes detail_of(struct sale_step *step, const struct sale_reservation *reservation)
 {
-  struct buffer text;
-  struct json_writer writer;
+  struct sale_detail detail;
   char until[INSTANT_TEXT_BYTES];
   instant_format(reservation->hold_expires_ms, until);
-  buffer_init(&text, step->sale->memory);
-  json_writer_init(&writer, &text);
-  json_write_object_begin(&writer);
-  reservation_write_ids(&writer, step->plan->arena, reservation);
-  json_write_key(&writer, BYTES("totalAmount"));
-  json_write_integer(&writer, reservation->amount);
-  json_write_key(&writer, BYTES("currency"));
-  json_write_string(&writer, reservation->event->currency);
-  json_write_key(&writer, BYTES("holdExpiresAt"));
-  json_write_string(&writer, bytes_of(until, sizeof until));
-  json_write_object_end(&writer);
-  struct bytes copy = {NULL, 0};
-  if (json_writer_finish(&writer)) copy = arena_copy(step->plan->arena, buffer_bytes(&text));
-  buffer_free(&text);
-  if (copy.data == NULL) step->failed = true;
-  return copy;
+  sale_detail_begin(step, &detail);
+  reservation_write_ids(&detail.json, step->plan->arena, reservation);
+  json_write_key(&detail.json, BYTES("totalAmount"));
+  json_write_integer(&detail.json, reservation->amount);
+  json_write_key(&detail.json, BYTES("currency"));
+  json_write_string(&detail.json, reservation->event->currency);
+  json_write_key(&detail.json, BYTES("holdExpiresAt"));
+  json_write_string(&detail.json, bytes_of(until, sizeof until));
+  return sale_detail_end(step, &detail);
 }
 
 /* The whole transaction of a hold. */

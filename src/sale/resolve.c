@@ -22,22 +22,14 @@ static const struct ending CANCELLATION = {
 static struct bytes detail_of(struct sale_step *step, const struct sale_reservation *reservation,
                               const struct ending *ending)
 {
-  struct buffer text;
-  struct json_writer writer;
+  struct sale_detail detail;
   char time[INSTANT_TEXT_BYTES];
   instant_format(step->now_ms, time);
-  buffer_init(&text, step->sale->memory);
-  json_writer_init(&writer, &text);
-  json_write_object_begin(&writer);
-  reservation_write_ids(&writer, step->plan->arena, reservation);
-  json_write_key(&writer, ending->time);
-  json_write_string(&writer, bytes_of(time, sizeof time));
-  json_write_object_end(&writer);
-  struct bytes copy = {NULL, 0};
-  if (json_writer_finish(&writer)) copy = arena_copy(step->plan->arena, buffer_bytes(&text));
-  buffer_free(&text);
-  if (copy.data == NULL) step->failed = true;
-  return copy;
+  sale_detail_begin(step, &detail);
+  reservation_write_ids(&detail.json, step->plan->arena, reservation);
+  json_write_key(&detail.json, ending->time);
+  json_write_string(&detail.json, bytes_of(time, sizeof time));
+  return sale_detail_end(step, &detail);
 }
 
 /* Ends a pending reservation: its seats that are still its own become free. */

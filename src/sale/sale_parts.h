@@ -111,6 +111,16 @@ void ticket_add_extension(struct sale_step *step, const struct sale_reservation 
 
 /* ---- outbox.c ---- */
 
+/* An event's detail on its way to be JSON: members are written between begin and end. */
+struct sale_detail {
+  struct buffer text;
+  struct json_writer json;
+};
+
+void sale_detail_begin(struct sale_step *step, struct sale_detail *detail);
+/* In the arena; without memory the step has failed. */
+struct bytes sale_detail_end(struct sale_step *step, struct sale_detail *detail);
+
 /* An event for the bus: detail is a JSON object. */
 void outbox_add(struct sale_step *step, struct bytes type, struct bytes aggregate_type,
                 struct bytes aggregate_id, struct bytes detail);

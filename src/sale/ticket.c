@@ -33,33 +33,25 @@ struct bytes ticket_id(struct arena *arena, struct bytes event_id, struct bytes 
 static struct bytes detail_of(struct sale_step *step, const struct ticket_change *change,
                               int64_t version)
 {
-  struct buffer text;
-  struct json_writer writer;
-  buffer_init(&text, step->sale->memory);
-  json_writer_init(&writer, &text);
-  json_write_object_begin(&writer);
-  json_write_key(&writer, BYTES("ticketId"));
-  json_write_string(&writer, change->ticket_id);
-  json_write_key(&writer, BYTES("eventId"));
-  json_write_string(&writer, change->event_id);
-  json_write_key(&writer, BYTES("status"));
-  json_write_string(&writer, ticket_status_names[change->to]);
-  json_write_key(&writer, BYTES("previousStatus"));
-  json_write_string(&writer, ticket_status_names[change->from]);
-  json_write_key(&writer, BYTES("reservationId"));
-  json_write_string(&writer, change->reservation_id);
-  json_write_key(&writer, BYTES("userId"));
-  json_write_string(&writer, change->user_id);
-  json_write_key(&writer, BYTES("price"));
-  json_write_integer(&writer, change->price);
-  json_write_key(&writer, BYTES("version"));
-  json_write_integer(&writer, version);
-  json_write_object_end(&writer);
-  struct bytes copy = {NULL, 0};
-  if (json_writer_finish(&writer)) copy = arena_copy(step->plan->arena, buffer_bytes(&text));
-  buffer_free(&text);
-  if (copy.data == NULL) step->failed = true;
-  return copy;
+  struct sale_detail detail;
+  sale_detail_begin(step, &detail);
+  json_write_key(&detail.json, BYTES("ticketId"));
+  json_write_string(&detail.json, change->ticket_id);
+  json_write_key(&detail.json, BYTES("eventId"));
+  json_write_string(&detail.json, change->event_id);
+  json_write_key(&detail.json, BYTES("status"));
+  json_write_string(&detail.json, ticket_status_names[change->to]);
+  json_write_key(&detail.json, BYTES("previousStatus"));
+  json_write_string(&detail.json, ticket_status_names[change->from]);
+  json_write_key(&detail.json, BYTES("reservationId"));
+  json_write_string(&detail.json, change->reservation_id);
+  json_write_key(&detail.json, BYTES("userId"));
+  json_write_string(&detail.json, change->user_id);
+  json_write_key(&detail.json, BYTES("price"));
+  json_write_integer(&detail.json, change->price);
+  json_write_key(&detail.json, BYTES("version"));
+  json_write_integer(&detail.json, version);
+  return sale_detail_end(step, &detail);
 }
 
 /* One row for every change, never updated: pk TICKET#{ticketId}, sk EVENT#{timestamp}#{version}. */
