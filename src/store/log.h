@@ -124,6 +124,12 @@ struct log_reader *log_reader_open(struct world *world, const struct log_options
                                    uint64_t from, enum log_tail tail, struct error *error);
 
 /*
+ * The reader will follow a log that is being written: it reads in small steps, since it reads the
+ * end anew after each commit.
+ */
+void log_reader_follow(struct log_reader *reader);
+
+/*
  * With LOG_TAIL_CUT: the log is known to reach up to this sequence (`from` - 1 when not called). If
  * it ends before, that is ERROR_CORRUPT and nothing is cut.
  */

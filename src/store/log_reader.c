@@ -144,6 +144,11 @@ struct log_reader *log_reader_open(struct world *world, const struct log_options
   return NULL;
 }
 
+void log_reader_follow(struct log_reader *reader)
+{
+  reader->window.step = LOG_WINDOW_TAIL_BYTES;
+}
+
 void log_reader_need(struct log_reader *reader, uint64_t sequence)
 {
   if (sequence > reader->needed) reader->needed = sequence;
@@ -325,8 +330,8 @@ static int explain(struct log_reader *reader, struct error *error)
   uint64_t successor;
   uint64_t later = 0;
   bool hole = false;
-  if (!untouched(reader)) {
-    /* The window may be older than the frame. */
+  if (reader->tail == LOG_TAIL_KEEP || !untouched(reader)) {
+    /* The window may be older than the frame: whoever follows a log mostly finds it now. */
     log_window_clear(&reader->window);
     enum frame_found fresh = read_frame(reader, error);
     if (fresh != FRAME_NONE) return fresh == FRAME_FOUND ? 1 : -1;

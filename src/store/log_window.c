@@ -27,12 +27,15 @@ bool log_window_fill(struct log_window *window, struct world *world, int file, c
   if (kept > 0) memmove(window->data, window->data + window->size - kept, kept);
   window->start = position;
   window->size = kept;
-  int64_t count = world->operations->file_read(world, file, window->data + kept,
-                                               window->capacity - kept, position + kept);
+  size_t room = window->capacity - kept;
+  size_t wanted = need - kept > window->step ? need - kept : window->step;
+  if (window->step > 0 && wanted < room) room = wanted;
+  int64_t count = world->operations->file_read(world, file, window->data + kept, room,
+                                               position + kept);
   if (count < 0)
     return error_set_errno(error, (int)-count, "cannot read %s at offset %" PRIu64, path,
                            position + kept);
-  CHECK((size_t)count <= window->capacity - kept);
+  CHECK((size_t)count <= room);
   window->size = *have = kept + (size_t)count;
   return true;
 }

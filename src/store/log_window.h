@@ -11,13 +11,18 @@
 #include "base/error.h"
 #include "base/world.h"
 
-enum { LOG_WINDOW_BYTES = 1 << 20 };
+enum {
+  LOG_WINDOW_BYTES = 1 << 20,
+  /* Of whoever follows a log that is being written, and reads its end anew after each commit. */
+  LOG_WINDOW_TAIL_BYTES = 1 << 16,
+};
 
 struct log_window {
   uint8_t *data;
   size_t capacity;
   size_t size;    /* bytes of the file that are in it */
   uint64_t start; /* offset in the file of the first */
+  size_t step;    /* bytes read at a time, at least what is asked for; 0: as many as fit */
 };
 
 /*
