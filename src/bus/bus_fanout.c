@@ -48,7 +48,7 @@ static bool read_only(struct put *put, struct value list, struct arena *arena)
 {
   uint32_t count = value_type(list) == VALUE_LIST ? value_count(list) : 0;
   struct bytes *only = arena_alloc_array(arena, count, sizeof *only);
-  if (only == NULL) return false;
+  if (only == NULL || count == 0) return only != NULL;
   struct value_iterator iterator = value_iterate(list);
   struct value name;
   for (uint32_t i = 0; i < count; i++) {
@@ -72,9 +72,8 @@ static bool read_row(struct put *put, struct fanout *fanout, struct value row)
   put->replay = bus_item_get_text(row, BYTES("replay"));
   put->ingested_ms = bus_item_get_integer(row, BYTES("ingested"), 0);
   put->bus = bus_find(put->buses, fanout->bus);
-  struct value only = value_attribute(row, BYTES("only"));
   return bus_event_read(put->envelope, put->plan->arena, &put->head) &&
-         (value_count(only) == 0 || read_only(put, only, put->plan->arena));
+         read_only(put, value_attribute(row, BYTES("only")), put->plan->arena);
 }
 
 static bool drop_row(struct put *put, const struct fanout *fanout)

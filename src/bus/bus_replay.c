@@ -57,7 +57,7 @@ static bool read_rules(struct value list, struct arena *arena, struct bus_replay
 {
   uint32_t count = value_type(list) == VALUE_LIST ? value_count(list) : 0;
   struct bytes *rules = arena_alloc_array(arena, count, sizeof *rules);
-  if (rules == NULL) return false;
+  if (rules == NULL || count == 0) return rules != NULL;
   struct value_iterator iterator = value_iterate(list);
   struct value name;
   for (uint32_t i = 0; i < count; i++) {

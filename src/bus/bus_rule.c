@@ -75,6 +75,24 @@ static struct value write_rule(const struct bus *bus, const struct bus_rule *rul
 
 /* ---- reading ---- */
 
+/* Whether an item has the shape that write_rule gives it; the rest is checked as any rule is. */
+static bool has_shape(struct value item)
+{
+  struct value targets = value_attribute(item, BYTES("targets"));
+  struct value target, text;
+  if (value_type(targets) != VALUE_LIST) return false;
+  struct value_iterator iterator = value_iterate(targets);
+  while (value_next(&iterator, NULL, &target)) {
+    if (value_type(target) != VALUE_MAP) return false;
+    struct value variables = value_attribute(target, BYTES("variables"));
+    if (value_type(variables) != VALUE_LIST || value_count(variables) % 2 != 0) return false;
+    struct value_iterator texts = value_iterate(variables);
+    while (value_next(&texts, NULL, &text))
+      if (value_type(text) != VALUE_STRING) return false;
+  }
+  return true;
+}
+
 /* An index into names, or `count`. */
 static uint32_t index_of(const char *const *names, uint32_t count, struct bytes name)
 {
@@ -85,7 +103,7 @@ static uint32_t index_of(const char *const *names, uint32_t count, struct bytes 
 
 static bool read_variables(struct value list, struct bus_target *target, struct arena *arena)
 {
-  uint32_t count = value_type(list) == VALUE_LIST ? value_count(list) / 2 : 0;
+  uint32_t count = value_count(list) / 2;
   struct bus_variable *variables = arena_alloc_array(arena, count, sizeof *variables);
   if (variables == NULL) return false;
   struct value_iterator iterator = value_iterate(list);
@@ -120,7 +138,7 @@ static bool read_target(struct value map, struct bus_target *target, struct aren
 static bool read_targets(struct rule *rule, struct value list)
 {
   struct arena *arena = &rule->subscriber.arena;
-  uint32_t count = value_type(list) == VALUE_LIST ? value_count(list) : 0;
+  uint32_t count = value_count(list);
   struct bus_target *shown = arena_alloc_array(arena, count, sizeof *shown);
   rule->targets = arena_alloc_array(arena, count, sizeof *rule->targets);
   if (shown == NULL || rule->targets == NULL) return false;
@@ -201,6 +219,8 @@ static bool check_address(const struct bus_target *target, struct error *error)
 
 static bool check_target(const struct bus_target *target, struct error *error)
 {
+  if ((uint32_t)target->input > BUS_INPUT_CONSTANT)
+    return error_set(error, ERROR_INVALID, "input: unknown");
   if (!bus_name_is_valid(target->id, BUS_RULE_NAME_MAX, false))
     return error_set(error, ERROR_INVALID, "id: 1 to %d letters, digits and . - _ are needed",
                      BUS_RULE_NAME_MAX);
@@ -302,6 +322,10 @@ void rule_forget(struct rule *rule)
 static struct rule *make(struct bus *bus, struct value item, struct error *error)
 {
   struct buses *buses = bus->buses;
+  if (!has_shape(item)) {
+    error_set(error, ERROR_INVALID, "the item is none of a rule");
+    return NULL;
+  }
   struct rule *rule = memory_alloc_zeroed(buses->memory, sizeof *rule);
   if (rule == NULL) {
     (void)bus_no_memory(error);
