@@ -9,8 +9,7 @@
  *
  *     delivery row --- buses_tick ---> sender (HTTP) --- 2xx ---> DELIVERED
  *           ^                             | otherwise
- *           `-- backoff, attempts, age ---'--- given up ---> message in the dead-letter queue,
- *           FAILED
+ *           `-- backoff, attempts, age ---'--- given up ---> dead-letter queue, FAILED
  *
  * An event and everything that is to happen because of it are one record of the log: whoever puts
  * an event marks its own row in the same plan, so that nothing is told twice or forgotten. Queues

@@ -322,6 +322,7 @@ static bool query_page(struct buses *buses, enum bus_delivery_state state, struc
                        struct error *error)
 {
   struct value values[] = {value_make_string(arena, bus_delivery_state_name(state)), VALUE_NONE};
+  *page = (struct store_page){0};
   struct store_query query = {.table = buses->deliveries,
                               .index = BYTES("by_state"),
                               .key_condition = buses->of_state,

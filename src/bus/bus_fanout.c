@@ -1,10 +1,9 @@
 /*
  * An event that causes more than fits into one transaction.
  *
- *     bus_put: archives and a row (pk FANOUT), one plan
- *     tick:    messages of some rules, in order of names, and the row with the last one's name }
- *     tick:    messages of the last rules, and the row is gone                                 }
- *     plans
+ *     bus_put: archives and a row (pk FANOUT)                                      each one plan
+ *     tick:    messages of some rules, in order of names, and the row with the last name
+ *     tick:    messages of the last rules, and the row is gone
  *
  * The rules are those that are there when their turn comes: one that is deleted meanwhile gets
  * nothing, one that is made behind the last one's name does get it.

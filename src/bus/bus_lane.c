@@ -19,7 +19,7 @@ enum {
   LANE_PAUSE_MS = 1000, /* the first; each further one doubles */
   LANE_PAUSE_MAX_MS = 30000,
   LANE_DOUBLINGS = 5,
-  SIGNATURE_BYTES = sizeof "sha256=" - 1 + 2 * HASH_SHA256_BYTES,
+  SIGNATURE_BYTES = 7 + 2 * HASH_SHA256_BYTES, /* "sha256=" and hex */
 };
 
 /* ---- life ---- */
@@ -236,6 +236,7 @@ static bool query_lane(struct buses *buses, const struct lane *lane, struct stor
                        struct error *error)
 {
   struct value values[] = {value_make_string(&buses->arena, lane_key(lane)), VALUE_NONE};
+  *page = (struct store_page){0};
   const struct store_query query = {.table = buses->deliveries,
                                     .index = BYTES("by_lane"),
                                     .key_condition = buses->of_lane,

@@ -26,6 +26,7 @@ bool buses_compile(struct buses *buses, struct error *error)
 bool buses_query(struct buses *buses, const struct bus_query *query, struct arena *arena,
                  struct store_page *page, struct error *error)
 {
+  *page = (struct store_page){0};
   struct value values[] = {value_make_string(arena, query->pk),
                            value_make_string(arena, query->sk)};
   if (!value_present(values[0]) || !value_present(values[1]))

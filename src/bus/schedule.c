@@ -17,7 +17,7 @@ static const struct {
 } UNITS[] = {
     {"minute", "minutes", MINUTE_MS},
     {"hour", "hours", 60 * (int64_t)MINUTE_MS},
-    {"day", "days", 24 * 60 * (int64_t)MINUTE_MS},
+    {"day", "days", (int64_t)24 * 60 * MINUTE_MS},
 };
 
 /* What stands between "name(" and ")". */

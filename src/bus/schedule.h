@@ -9,8 +9,7 @@
  * around, but for years), steps "a/n", "a-b/n", "*" and
  *
  *   day of month    ?   L: the last   LW: the last weekday   15W: the weekday nearest to the 15th
- *   in
- *                   the month (a month without that day has none)
+ *                   in the month (a month without that day has none)
  *   day of week     ?   L: Saturday   6L: the month's last Friday   6#3: its third
  *
  * One of the two fields of days is "?", and only one. L, W and # stand alone in their field.

@@ -63,9 +63,7 @@ static bool add_mark(struct relay *relay, struct plan *plan, struct value row, s
   return true;
 }
 
-/*
- * An event that no bus is for, or that none can take, concerns nobody; it is marked all the same.
- */
+/* An event that no bus is for, or that none can take, is marked all the same. */
 static enum bus_status put(struct relay *relay, struct plan *plan, struct value row, int64_t now_ms,
                            uint32_t *refusals)
 {

@@ -3,13 +3,11 @@
  * them.
  *
  *     receive --> effect + delete, one plan --> done
- *                 refused: the message stays; it comes again after its visibility, and after three
- *                 times
- *                 it is in the dead-letter queue
+ *                 refused: the message stays; it comes again after its visibility, and after
+ *                 three times it is in the dead-letter queue
  *
  *     traffic-tacos-reservation-expiry    a hold is over: sale_expire; too early: sent again with
- *     the
- *     rest
+ *                                         the rest as its delay
  *     traffic-tacos-payment-webhooks      a payment was approved: sale_confirm, or its refund
  *     traffic-tacos-inventory             tickets were made: nothing is left to do
  *     traffic-tacos-reservation-events    a reservation ended: nothing is left to do

@@ -8,7 +8,8 @@
 #include <cmocka.h>
 
 static const char EVENT[] =
-    "{\"id\":\"e\",\"detail-type\":\"T\",\"n\":null,\"detail\":{\"a\":{\"b\":[1,\"x\",{\"c\":true}]},"
+    "{\"id\":\"e\",\"detail-type\":\"T\",\"n\":null,"
+    "\"detail\":{\"a\":{\"b\":[1,\"x\",{\"c\":true}]},"
     "\"items\":[{\"id\":7},{\"id\":\"8\"},{},5,[{\"id\":9}]],\"empty\":[],\"a.b\":1}}";
 
 static const struct {

@@ -9,8 +9,9 @@
 
 #define HEAD \
   "\"version\":\"0\",\"id\":\"7b\",\"source\":\"aws.ec2\",\"time\":\"2015-11-11T21:29:54Z\""
-#define DETAIL                                                                                       \
-  "{\"instance-id\":\"i-0123\",\"state\":\"RUNNING\",\"n\":4.50,\"quoted\":\"a \\\"b\\\" \\u0041\"," \
+#define DETAIL                                                    \
+  "{\"instance-id\":\"i-0123\",\"state\":\"RUNNING\",\"n\":4.50," \
+  "\"quoted\":\"a \\\"b\\\" \\u0041\","                           \
   "\"object\":{\"k\":\"v\\n\"},\"list\":[1,\"2\"],\"null\":null}"
 
 static const char EVENT[] = "{" HEAD ",\"detail\":" DETAIL "}";
