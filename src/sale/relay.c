@@ -237,6 +237,15 @@ void relay_close(struct relay *relay)
   memory_free(relay->sale->memory, relay, sizeof *relay);
 }
 
+int relay_wait_ms(const struct relay *relay, int64_t now_ms, int limit_ms)
+{
+  int64_t wait_ms = relay->retry_ms - now_ms;
+  bool waiting = relay->batch_next < relay->batch_count || relay->next_row < relay->row_count ||
+                 relay->held;
+  if (!waiting || wait_ms >= limit_ms) return limit_ms;
+  return wait_ms > 0 ? (int)wait_ms : 0;
+}
+
 struct relay_counts relay_counts(const struct relay *relay)
 {
   return relay->counts;

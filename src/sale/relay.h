@@ -28,6 +28,9 @@ void relay_close(struct relay *relay);
  */
 bool relay_tick(struct relay *relay, int64_t now_ms);
 
+/* How long the loop may sleep unless something becomes durable, 0 to limit_ms. */
+int relay_wait_ms(const struct relay *relay, int64_t now_ms, int limit_ms);
+
 struct relay_counts {
   uint64_t published;
   uint64_t failed;  /* attempts that were refused: no memory, disk full; they are made again */

@@ -8,7 +8,7 @@
 #include "bus/bus_state.h"
 #include "unit/store/store_fixture.h"
 
-enum { BUS_FIXTURE_SENT_MAX = 256 };
+enum { BUS_FIXTURE_SENT_MAX = 4096 };
 
 /* A request that the buses made. */
 struct bus_fixture_sent {
