@@ -167,7 +167,9 @@ bool rooms_tick(struct rooms *rooms, int64_t now_ms)
 
 int rooms_wait_ms(const struct rooms *rooms, int64_t now_ms, int limit_ms)
 {
-  return buses_wait_ms(rooms->buses, now_ms, queues_wait_ms(rooms->queues, now_ms, limit_ms));
+  limit_ms = relay_wait_ms(rooms->relay, now_ms, limit_ms);
+  limit_ms = queues_wait_ms(rooms->queues, now_ms, limit_ms);
+  return buses_wait_ms(rooms->buses, now_ms, limit_ms);
 }
 
 static const struct metric_definition RELAY_METRICS[] = {
