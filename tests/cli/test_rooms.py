@@ -1,4 +1,4 @@
-"""tacos serve opens all rooms: what they count is told, and what they are told to use is checked."""
+"""tacos serve opens all rooms: what they count is told, what they need is checked."""
 
 import json
 
@@ -7,8 +7,9 @@ import pytest
 from cli import Server, expect_failure, run
 
 HINT = "'tacos help serve' tells more.\n"
-FAMILIES = ["tacos_relay_published_total", "tacos_worker_done_total", "tacos_provider_requests_total",
-            "tacos_queue_sent_total", "tacos_bus_events_total", "tacos_store_items"]
+FAMILIES = ["tacos_relay_published_total", "tacos_worker_done_total",
+            "tacos_provider_requests_total", "tacos_queue_sent_total", "tacos_bus_events_total",
+            "tacos_store_items"]
 QUEUES = ["traffic-tacos-inventory", "traffic-tacos-reservation-expiry",
           "traffic-tacos-reservation-events", "traffic-tacos-payment-webhooks"]
 
