@@ -256,16 +256,10 @@ static enum sale_refusal sell(struct sale_step *step, struct sale_reservation *r
   return step->failed ? SALE_UNAVAILABLE : SALE_OK;
 }
 
-/*
- * The money goes back, since nothing can be had for it any more: the provider's command to do so is
- * in the same commit.
- */
+/* The money goes back, since nothing can be had for it any more. */
 static bool give_back(struct sale_step *step, struct sale_payment *payment, bool *refunded)
 {
-  payment->status = PAYMENT_REFUNDED;
-  provider_command_add(step, PROVIDER_REFUND, payment, payment->amount);
-  payment_put(step, payment);
-  payment_tell(step, payment, BYTES("PaymentRefunded"));
+  payment_give_back(step, payment);
   *refunded = !step->failed;
   return !step->failed;
 }

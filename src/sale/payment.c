@@ -187,6 +187,14 @@ void payment_tell(struct sale_step *step, const struct sale_payment *payment, st
   if (!step->failed) outbox_add(step, type, BYTES("payment"), payment->intent_id, detail);
 }
 
+void payment_give_back(struct sale_step *step, struct sale_payment *payment)
+{
+  payment->status = PAYMENT_REFUNDED;
+  provider_command_add(step, PROVIDER_REFUND, payment, payment->amount);
+  payment_put(step, payment);
+  payment_tell(step, payment, BYTES("PaymentRefunded"));
+}
+
 enum sale_refusal sale_payment_settle(struct sale *sale, struct plan *plan, struct bytes intent_id,
                                       bool approved, struct bytes payment_id, int64_t now_ms,
                                       struct sale_payment *payment)

@@ -142,6 +142,23 @@ enum sale_refusal sale_tidy_buyer(struct sale *sale, struct bytes user_id, int64
   return refusal;
 }
 
+/*
+ * What was paid for a reservation that is cancelled goes back with it: no worker may be on its way
+ * any more. A payment that is approved afterwards goes back in sale_confirm.
+ */
+static enum sale_refusal give_back(struct sale_step *step,
+                                   const struct sale_reservation *reservation)
+{
+  struct sale_payment payment;
+  if (reservation->payment_intent_id.size == 0 ||
+      sale_payment_find(step->sale, step->plan->arena, reservation->payment_intent_id, &payment) !=
+          SALE_OK ||
+      payment.status != PAYMENT_COMPLETED)
+    return SALE_OK;
+  payment_give_back(step, &payment);
+  return step->failed ? SALE_UNAVAILABLE : SALE_OK;
+}
+
 enum sale_refusal sale_cancel(struct sale *sale, struct plan *plan, struct bytes id,
                               struct bytes user_id, int64_t now_ms,
                               struct sale_reservation *reservation)
@@ -161,5 +178,6 @@ enum sale_refusal sale_cancel(struct sale *sale, struct plan *plan, struct bytes
   case RESERVATION_STATUSES:
     break;
   }
-  return end(&step, reservation, &CANCELLATION);
+  refusal = end(&step, reservation, &CANCELLATION);
+  return refusal == SALE_OK ? give_back(&step, reservation) : refusal;
 }

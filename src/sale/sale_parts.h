@@ -149,6 +149,8 @@ bool payment_read(struct arena *arena, struct value item, struct sale_payment *p
 void payment_put(struct sale_step *step, struct sale_payment *payment);
 /* Tells the bus of it. */
 void payment_tell(struct sale_step *step, const struct sale_payment *payment, struct bytes type);
+/* Refunds all of a completed one: the provider's command to do so is in the same plan. */
+void payment_give_back(struct sale_step *step, struct sale_payment *payment);
 
 /* ---- provider_command.c ---- */
 

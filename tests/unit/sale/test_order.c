@@ -135,6 +135,8 @@ static void test_a_cancelled_one_is_paid_back(void **state)
   assert_int_equal(sale_fixture_confirm(fixture, id, &order, &refunded), SALE_CANCELLED);
   assert_true(refunded);
   assert_int_equal(payment_of(fixture, intent), PAYMENT_REFUNDED);
+  assert_int_equal(sale_fixture_confirm(fixture, id, &order, &refunded), SALE_CANCELLED);
+  assert_false(refunded);
 }
 
 static struct bytes bought(struct sale_fixture *fixture, const char *user, const char *seats)

@@ -63,6 +63,25 @@ static void test_cancelling_frees_the_seats(void **state)
   sale_fixture_hold(fixture, "bob", "A-1-1");
 }
 
+static void test_cancelling_gives_the_money_back(void **state)
+{
+  struct sale_fixture *fixture = *state;
+  struct sale_order order;
+  struct sale_payment payment;
+  bool refunded;
+  struct bytes id = sale_fixture_hold(fixture, "ann", "A-1-1");
+  struct bytes intent = sale_fixture_intend(fixture, id);
+  sale_fixture_approve(fixture, intent);
+  assert_int_equal(cancel(fixture, id, "ann"), SALE_OK);
+  struct plan *plan = sale_fixture_plan(fixture);
+  assert_int_equal(sale_payment_find(fixture->sale, plan->arena, intent, &payment), SALE_OK);
+  assert_int_equal(payment.status, PAYMENT_REFUNDED);
+  assert_non_null(strstr(sale_fixture_outbox(fixture), "PaymentRefunded"));
+  /* The worker that the approval woke finds nothing to do. */
+  assert_int_equal(sale_fixture_confirm(fixture, id, &order, &refunded), SALE_CANCELLED);
+  assert_false(refunded);
+}
+
 static void test_cancel_against_expiry_and_confirm(void **state)
 {
   struct sale_fixture *fixture = *state;
@@ -100,6 +119,7 @@ int main(void)
   const struct CMUnitTest tests[] = {
       WITH_SALE(test_a_hold_ends_at_its_time_and_once),
       WITH_SALE(test_cancelling_frees_the_seats),
+      WITH_SALE(test_cancelling_gives_the_money_back),
       WITH_SALE(test_cancel_against_expiry_and_confirm),
       WITH_SALE(test_a_restart_neither_revives_nor_shortens),
   };
