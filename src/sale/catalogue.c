@@ -484,6 +484,46 @@ static bool load_event(struct sale *sale, struct value item, struct error *error
   return true;
 }
 
+/* Whether the ticket of a seat is held by this reservation. */
+static bool is_held_by(struct sale *sale, struct arena *arena, const struct sale_event *event,
+                       const struct sale_seat *seat, struct bytes reservation_id)
+{
+  struct bytes key = record_key(arena, BYTES("TICKET#"), ticket_id(arena, event->id, seat->id));
+  struct value item = sale_find(sale->tickets, arena, key, BYTES("METADATA"));
+  return bytes_equal(record_get_text(item, BYTES("status")),
+                     ticket_status_names[TICKET_RESERVED]) &&
+         bytes_equal(record_get_text(item, BYTES("reservationId")), reservation_id);
+}
+
+/*
+ * A hold with all of its seats, when the first of their tickets is met: it is one hold in the map,
+ * as it was when they were reserved.
+ */
+static bool load_hold(struct sale *sale, struct sale_event *event, uint32_t place,
+                      struct bytes reservation_id, const struct id *id, int64_t until_ms,
+                      struct error *error)
+{
+  struct arena arena;
+  uint32_t places[SALE_SEATS_MAX] = {place};
+  uint32_t count = 1;
+  if (seat_map_state(event->map, place) == SEAT_HELD) return true;
+  arena_init(&arena, sale->memory);
+  struct sale_reservation *reservation = arena_alloc(&arena, sizeof *reservation);
+  if (reservation == NULL) return error_set(error, ERROR_NO_MEMORY, "no memory for holds");
+  struct value item = reservation_load(sale, &arena, reservation_id);
+  if (value_present(item) && reservation_read(sale, &arena, item, reservation) &&
+      reservation->event == event) {
+    for (uint32_t i = 0; i < reservation->quantity && count < SALE_SEATS_MAX; i++) {
+      const struct sale_seat *seat = &reservation->seats[i];
+      if (seat->place != place && is_held_by(sale, &arena, event, seat, reservation_id))
+        places[count++] = seat->place;
+    }
+  }
+  arena_free(&arena);
+  seat_map_hold(event->map, places, count, id, until_ms);
+  return true;
+}
+
 /*
  * One ticket's state into its event's map. Tickets of an event that was never finished have none.
  */
@@ -504,8 +544,8 @@ static bool load_ticket(struct sale *sale, struct value item, struct error *erro
     return true;
   }
   int64_t until_ms = record_get_integer(item, BYTES("holdExpiresAt"), 0);
-  if (until_ms > event->map->now_ms) seat_map_hold(event->map, &place, 1, &id, until_ms);
-  return true;
+  return until_ms <= event->map->now_ms ||
+         load_hold(sale, event, place, reservation, &id, until_ms, error);
 }
 
 typedef bool load_item(struct sale *sale, struct value item, struct error *error);

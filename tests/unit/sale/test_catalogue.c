@@ -134,6 +134,28 @@ static void test_changes_last(void **state)
   assert_int_equal(fixture->event->map->seat_count, 45);
 }
 
+/* A hold of many seats is one in the map, also when it was read from the store. */
+static void test_holds_are_whole_after_a_restart(void **state)
+{
+  struct sale_fixture *fixture = *state;
+  sale_fixture_hold(fixture, "ann", "A-1-1 A-2-3 A-1-2");
+  struct bytes other = sale_fixture_hold(fixture, "bob", "A-1-3 B-1-1");
+  struct sale_order order;
+  bool refunded;
+  struct bytes sold = sale_fixture_hold(fixture, "cid", "A-1-4 A-1-5");
+  sale_fixture_approve(fixture, sale_fixture_intend(fixture, sold));
+  assert_int_equal(sale_fixture_confirm(fixture, sold, &order, &refunded), SALE_OK);
+  assert_int_equal(fixture->event->map->heap_count, 2);
+  sale_fixture_settle(fixture);
+  sale_fixture_reopen(fixture);
+  assert_int_equal(fixture->event->map->heap_count, 2);
+  assert_int_equal(fixture->event->map->counts.of[SEAT_HELD], 5);
+  assert_int_equal(fixture->event->map->counts.of[SEAT_SOLD], 2);
+  sale_fixture_intend(fixture, other);
+  assert_int_equal(fixture->event->map->heap_count, 2);
+  sale_fixture_check(fixture);
+}
+
 static void test_status_follows_the_clock(void **state)
 {
   struct sale_fixture *fixture = *state;
@@ -148,8 +170,11 @@ static void test_status_follows_the_clock(void **state)
 int main(void)
 {
   const struct CMUnitTest tests[] = {
-      WITH_SALE(test_events_are_made_in_slices),  WITH_SALE(test_a_crash_half_way_leaves_no_event),
-      WITH_SALE(test_events_are_listed_in_order), WITH_SALE(test_changes_last),
+      WITH_SALE(test_events_are_made_in_slices),
+      WITH_SALE(test_a_crash_half_way_leaves_no_event),
+      WITH_SALE(test_events_are_listed_in_order),
+      WITH_SALE(test_changes_last),
+      WITH_SALE(test_holds_are_whole_after_a_restart),
       WITH_SALE(test_status_follows_the_clock),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
