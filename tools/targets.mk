@@ -73,7 +73,7 @@ fuzz: $(call matching,$(TARGET),$(FUZZ_PROGRAMS)) ## SECONDS=60 for each; TARGET
 
 .PHONY: ci
 ci: ## test, lint, a longer simulation and a short fuzz of every target
-	$(MAKE) test
+	TACOS_KILL_ROUNDS=50 $(MAKE) test
 	$(MAKE) lint
 	$(MAKE) sim-long
 	$(MAKE) fuzz SECONDS=20
