@@ -425,6 +425,8 @@ enum sale_refusal sale_event_update(struct sale *sale, struct plan *plan, struct
   struct value old = sale_find(sale->tickets, plan->arena,
                                record_key(plan->arena, BYTES("EVENT#"), event->id),
                                BYTES("METADATA"));
+  /* It is there: without memory its plan must not be forgotten. */
+  if (!value_present(old)) return SALE_UNAVAILABLE;
   size_t pieces = (size_t)record_get_integer(old, BYTES("planPieces"), 0);
   struct sale_step step = {sale, plan, now_ms, false};
   sale_step_put(&step, sale->tickets, event_item(sale, plan->arena, &hook->changed, pieces), NULL,

@@ -49,15 +49,10 @@ static enum sale_refusal check_gate(struct bytes gate, struct error *error)
   return SALE_INVALID;
 }
 
-/* As sale_find; SALE_UNAVAILABLE when there was no memory to look. */
 static enum sale_refusal look_up(const struct table *table, struct arena *arena, struct bytes pk,
                                  struct bytes sk, struct value *item)
 {
-  struct value partition = value_make_string(arena, pk);
-  struct value sort = value_make_string(arena, sk);
-  if (pk.data == NULL || !value_present(partition) || !value_present(sort)) return SALE_UNAVAILABLE;
-  *item = store_find(table, partition, sort);
-  return SALE_OK;
+  return sale_look_up(table, arena, pk, sk, item) ? SALE_OK : SALE_UNAVAILABLE;
 }
 
 static enum sale_refusal load_order(struct sale *sale, struct arena *arena,

@@ -61,10 +61,11 @@ enum idempotency_outcome idempotency_find(struct sale *sale, struct arena *arena
                                           struct idempotency_answer *answer)
 {
   if (is_in_flight(sale, idempotency)) return IDEMPOTENCY_IN_FLIGHT;
-  struct value partition = value_make_string(arena, key_of(arena, idempotency));
-  struct value item = value_present(partition)
-                          ? store_find(sale->idempotency, partition, VALUE_NONE)
-                          : VALUE_NONE;
+  struct bytes key = key_of(arena, idempotency);
+  struct value partition = value_make_string(arena, key);
+  /* Without memory to look it may be known: the caller is to come again. */
+  if (key.data == NULL || !value_present(partition)) return IDEMPOTENCY_IN_FLIGHT;
+  struct value item = store_find(sale->idempotency, partition, VALUE_NONE);
   /* The TTL's sweep only tidies. */
   if (!value_present(item) || record_get_integer(item, BYTES("ttl"), 0) * MS_PER_S <= now_ms)
     return IDEMPOTENCY_NEW;

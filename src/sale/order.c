@@ -65,9 +65,12 @@ static bool order_read(struct sale *sale, struct arena *arena, struct value item
     uint32_t place = order->quantity++;
     if (!seats_read(arena, order->event, value_bytes(element), &order->seats[place])) return false;
     order->ticket_ids[place] = ticket_id(arena, order->event->id, order->seats[place].id);
+    if (order->ticket_ids[place].data == NULL) return false;
   }
   read_issues(item, order);
-  return true;
+  return order->id.data != NULL && order->reservation_id.data != NULL &&
+         order->user_id.data != NULL && order->payment_id.data != NULL &&
+         order->intent_id.data != NULL && order->currency.data != NULL;
 }
 
 static struct value order_item(struct sale *sale, struct arena *arena,
@@ -102,18 +105,21 @@ static struct value order_item(struct sale *sale, struct arena *arena,
   return record_end(writer, arena);
 }
 
-static bool order_load(struct sale *sale, struct arena *arena, struct bytes id,
-                       struct sale_order *order)
+static enum sale_refusal order_load(struct sale *sale, struct arena *arena, struct bytes id,
+                                    struct sale_order *order)
 {
-  struct value item = sale_find(sale->orders, arena, record_key(arena, BYTES("ORDER#"), id),
-                                BYTES("METADATA"));
-  return value_present(item) && order_read(sale, arena, item, order);
+  struct value item;
+  struct bytes key = record_key(arena, BYTES("ORDER#"), id);
+  if (!sale_look_up(sale->orders, arena, key, BYTES("METADATA"), &item)) return SALE_UNAVAILABLE;
+  if (!value_present(item)) return SALE_ORDER_NOT_FOUND;
+  return order_read(sale, arena, item, order) ? SALE_OK : SALE_UNAVAILABLE;
 }
 
 enum sale_refusal sale_order_find(struct sale *sale, struct arena *arena, struct bytes id,
                                   struct bytes user_id, struct sale_order *order)
 {
-  if (!order_load(sale, arena, id, order)) return SALE_ORDER_NOT_FOUND;
+  enum sale_refusal refusal = order_load(sale, arena, id, order);
+  if (refusal != SALE_OK) return refusal;
   if (user_id.size > 0 && !bytes_equal(user_id, order->user_id)) return SALE_ORDER_NOT_FOUND;
   return SALE_OK;
 }
@@ -131,10 +137,12 @@ enum sale_refusal sale_order_list(struct sale *sale, struct arena *arena, struct
     enum sale_refusal refusal = sale_reservation_list(sale, arena, user_id, cursor, limit - *count,
                                                       now_ms, reservations, &found);
     if (refusal != SALE_OK) return refusal;
-    for (uint32_t i = 0; i < found; i++)
-      if (reservations[i].order_id.size > 0 &&
-          order_load(sale, arena, reservations[i].order_id, &list[*count]))
-        (*count)++;
+    for (uint32_t i = 0; refusal == SALE_OK && i < found; i++) {
+      if (reservations[i].order_id.size == 0) continue;
+      refusal = order_load(sale, arena, reservations[i].order_id, &list[*count]);
+      if (refusal == SALE_OK) (*count)++;
+    }
+    if (refusal != SALE_OK) return refusal;
   } while (*count < limit && cursor->size > 0);
   return SALE_OK;
 }
@@ -156,16 +164,19 @@ enum sale_refusal sale_order_scan(struct sale *sale, const struct sale_event *ev
   arena_init(&arena, sale->memory);
   enum sale_refusal refusal = SALE_UNAVAILABLE;
   if (store_scan(sale->store, &query, &arena, &page, &error) == STORE_OK) {
-    for (uint32_t i = 0; i < page.count; i++) {
+    bool whole = true;
+    for (uint32_t i = 0; whole && i < page.count; i++) {
       struct sale_order order;
-      if (bytes_starts_with(record_get_text(page.items[i], BYTES("pk")), BYTES("ORDER#")) &&
-          bytes_equal(record_get_text(page.items[i], BYTES("eventId")), event->id) &&
-          order_read(sale, &arena, page.items[i], &order))
-        visit(context, &order);
+      if (!bytes_starts_with(record_get_text(page.items[i], BYTES("pk")), BYTES("ORDER#")) ||
+          !bytes_equal(record_get_text(page.items[i], BYTES("eventId")), event->id))
+        continue;
+      whole = order_read(sale, &arena, page.items[i], &order);
+      if (whole) visit(context, &order);
     }
     *done = !value_present(page.last_key);
     buffer_clear(position);
-    if (*done || buffer_append(position, bytes_of(page.last_key.data, page.last_key.size)))
+    if (whole &&
+        (*done || buffer_append(position, bytes_of(page.last_key.data, page.last_key.size))))
       refusal = SALE_OK;
   }
   arena_free(&arena);
@@ -312,13 +323,15 @@ enum sale_refusal sale_confirm(struct sale *sale, struct plan *plan, struct byte
                                                     &reservation);
   if (refusal != SALE_OK) return refusal;
   if (intent_id.size == 0) intent_id = reservation.payment_intent_id;
-  bool paid = intent_id.size > 0 &&
-              sale_payment_find(sale, arena, intent_id, &payment) == SALE_OK &&
-              bytes_equal(payment.reservation_id, reservation.id) &&
+  refusal = SALE_PAYMENT_NOT_FOUND;
+  if (intent_id.size > 0) refusal = sale_payment_find(sale, arena, intent_id, &payment);
+  if (refusal == SALE_UNAVAILABLE) return refusal;
+  bool paid = refusal == SALE_OK && bytes_equal(payment.reservation_id, reservation.id) &&
               payment.status == PAYMENT_COMPLETED;
   struct sale_step step = {sale, plan, now_ms, false};
   if (reservation.status == RESERVATION_CONFIRMED) {
-    if (!order_load(sale, arena, reservation.order_id, order)) return SALE_ORDER_NOT_FOUND;
+    refusal = order_load(sale, arena, reservation.order_id, order);
+    if (refusal != SALE_OK) return refusal;
     /* Paid twice, by two intents: one of them bought it, the other one's money goes back. */
     if (paid && payment.order_id.size == 0 && !give_back(&step, &payment, refunded))
       return SALE_UNAVAILABLE;
@@ -340,13 +353,14 @@ enum sale_refusal sale_refund(struct sale *sale, struct plan *plan, struct bytes
   struct arena *arena = plan->arena;
   struct sale_payment payment;
   struct sale_step step = {sale, plan, now_ms, false};
-  if (!order_load(sale, arena, order_id, order)) return SALE_ORDER_NOT_FOUND;
+  enum sale_refusal refusal = order_load(sale, arena, order_id, order);
+  if (refusal != SALE_OK) return refusal;
   if (amount < 0) return SALE_INVALID_AMOUNT;
   if (amount == 0) amount = order->amount - order->refunded;
   if (order->status == ORDER_REFUNDED || amount > order->amount - order->refunded)
     return SALE_NOT_REFUNDABLE;
-  if (sale_payment_find(sale, arena, order->intent_id, &payment) != SALE_OK)
-    return SALE_PAYMENT_NOT_FOUND;
+  refusal = sale_payment_find(sale, arena, order->intent_id, &payment);
+  if (refusal != SALE_OK) return refusal;
   order->refunded += amount;
   order->updated_ms = now_ms;
   if (order->refunded == order->amount) {

@@ -75,10 +75,11 @@ void payment_put(struct sale_step *step, struct sale_payment *payment)
 enum sale_refusal sale_payment_find(struct sale *sale, struct arena *arena, struct bytes intent_id,
                                     struct sale_payment *payment)
 {
-  struct value item = sale_find(sale->orders, arena,
-                                record_key(arena, BYTES("PAYMENT#"), intent_id), BYTES("METADATA"));
-  if (!value_present(item) || !payment_read(arena, item, payment)) return SALE_PAYMENT_NOT_FOUND;
-  return SALE_OK;
+  struct value item;
+  struct bytes key = record_key(arena, BYTES("PAYMENT#"), intent_id);
+  if (!sale_look_up(sale->orders, arena, key, BYTES("METADATA"), &item)) return SALE_UNAVAILABLE;
+  if (!value_present(item)) return SALE_PAYMENT_NOT_FOUND;
+  return payment_read(arena, item, payment) ? SALE_OK : SALE_UNAVAILABLE;
 }
 
 /* The hold's one extension: nobody loses the seat while typing a card number (DESIGN 8). */

@@ -49,7 +49,9 @@ bool reservation_read(struct sale *sale, struct arena *arena, struct value item,
   reservation->status = RESERVATION_STATUSES;
   for (enum reservation_status i = 0; i < RESERVATION_STATUSES; i++)
     if (bytes_equal(status, STATUS_NAMES[i])) reservation->status = i;
-  return reservation->event != NULL && reservation->status < RESERVATION_STATUSES &&
+  bool whole = reservation->id.data != NULL && reservation->user_id.data != NULL &&
+               reservation->payment_intent_id.data != NULL && reservation->order_id.data != NULL;
+  return whole && reservation->event != NULL && reservation->status < RESERVATION_STATUSES &&
          read_seats(arena, item, reservation);
 }
 
@@ -125,9 +127,12 @@ enum sale_refusal sale_reservation_find(struct sale *sale, struct arena *arena, 
                                         struct bytes user_id, int64_t now_ms,
                                         struct sale_reservation *reservation)
 {
-  struct value item = reservation_load(sale, arena, id);
-  if (!value_present(item) || !reservation_read(sale, arena, item, reservation))
-    return SALE_RESERVATION_NOT_FOUND;
+  struct value item;
+  struct bytes key = record_key(arena, BYTES("RESERVATION#"), id);
+  if (!sale_look_up(sale->reservations, arena, key, BYTES("METADATA"), &item))
+    return SALE_UNAVAILABLE;
+  if (!value_present(item)) return SALE_RESERVATION_NOT_FOUND;
+  if (!reservation_read(sale, arena, item, reservation)) return SALE_UNAVAILABLE;
   if (user_id.size > 0 && !bytes_equal(user_id, reservation->user_id))
     return SALE_RESERVATION_NOT_FOUND;
   show_lapsed(reservation, now_ms);
@@ -188,7 +193,7 @@ enum sale_refusal sale_reservation_list(struct sale *sale, struct arena *arena,
   if (store_query(sale->store, &query, arena, &page, &error) != STORE_OK) return SALE_UNAVAILABLE;
   for (uint32_t i = 0; i < page.count; i++) {
     struct sale_reservation *reservation = &list[*count];
-    if (!reservation_read(sale, arena, page.items[i], reservation)) continue;
+    if (!reservation_read(sale, arena, page.items[i], reservation)) return SALE_UNAVAILABLE;
     show_lapsed(reservation, now_ms);
     (*count)++;
   }

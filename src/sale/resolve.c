@@ -69,10 +69,12 @@ enum sale_refusal sale_expire(struct sale *sale, struct plan *plan, struct bytes
                               int64_t *wait_ms)
 {
   struct sale_reservation reservation;
-  struct value item = reservation_load(sale, plan->arena, id);
+  const struct bytes anybody = {NULL, 0};
   *wait_ms = 0;
-  if (!value_present(item) || !reservation_read(sale, plan->arena, item, &reservation))
-    return SALE_RESERVATION_NOT_FOUND;
+  /* As of the beginning of time, when no hold had lapsed: what is written there. */
+  enum sale_refusal refusal = sale_reservation_find(sale, plan->arena, id, anybody, INT64_MIN,
+                                                    &reservation);
+  if (refusal != SALE_OK) return refusal;
   if (reservation.status != RESERVATION_PENDING) return SALE_OK;
   if (now_ms < reservation.hold_expires_ms) {
     *wait_ms = reservation.hold_expires_ms - now_ms;
@@ -110,7 +112,11 @@ enum sale_refusal sale_tidy_seats(struct sale *sale, const struct sale_event *ev
   for (uint32_t i = 0; refusal == SALE_OK && i < count; i++) {
     struct bytes key = record_key(&arena, BYTES("TICKET#"),
                                   ticket_id(&arena, event->id, seats[i].id));
-    struct value ticket = sale_find(sale->tickets, &arena, key, BYTES("METADATA"));
+    struct value ticket;
+    if (!sale_look_up(sale->tickets, &arena, key, BYTES("METADATA"), &ticket)) {
+      refusal = SALE_UNAVAILABLE;
+      break;
+    }
     if (!bytes_equal(record_get_text(ticket, BYTES("status")),
                      ticket_status_names[TICKET_RESERVED]))
       continue;

@@ -137,13 +137,21 @@ struct value sale_key(struct sale *sale, struct arena *arena, struct bytes pk, s
   return record_end(&sale->writer, arena);
 }
 
-struct value sale_find(const struct table *table, struct arena *arena, struct bytes pk,
-                       struct bytes sk)
+bool sale_look_up(const struct table *table, struct arena *arena, struct bytes pk, struct bytes sk,
+                  struct value *item)
 {
   struct value partition = value_make_string(arena, pk);
   struct value sort = value_make_string(arena, sk);
-  if (!value_present(partition) || !value_present(sort)) return VALUE_NONE;
-  return store_find(table, partition, sort);
+  if (pk.data == NULL || !value_present(partition) || !value_present(sort)) return false;
+  *item = store_find(table, partition, sort);
+  return true;
+}
+
+struct value sale_find(const struct table *table, struct arena *arena, struct bytes pk,
+                       struct bytes sk)
+{
+  struct value item;
+  return sale_look_up(table, arena, pk, sk, &item) ? item : VALUE_NONE;
 }
 
 struct bytes sale_new_id(struct sale *sale, struct arena *arena, struct bytes prefix)

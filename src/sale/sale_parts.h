@@ -71,8 +71,15 @@ bool sale_compile(struct sale *sale, struct error *error);
 void sale_step_put(struct sale_step *step, struct table *table, struct value item,
                    const struct expression *condition, const struct value *values);
 
-/* A key of the two attributes pk and sk, and the item that has it now. */
+/* A key of the two attributes pk and sk. */
 struct value sale_key(struct sale *sale, struct arena *arena, struct bytes pk, struct bytes sk);
+/*
+ * The item that has a key now, VALUE_NONE when there is none; false when there is no memory to look,
+ * which must not be taken for an item that is not there.
+ */
+bool sale_look_up(const struct table *table, struct arena *arena, struct bytes pk, struct bytes sk,
+                  struct value *item);
+/* The same where a condition of the plan finds out; VALUE_NONE also without memory. */
 struct value sale_find(const struct table *table, struct arena *arena, struct bytes pk,
                        struct bytes sk);
 
@@ -127,6 +134,7 @@ void outbox_add(struct sale_step *step, struct bytes type, struct bytes aggregat
 
 /* ---- reservation.c ---- */
 
+/* False when the item is none of ours, or there is no memory for its texts. */
 bool reservation_read(struct sale *sale, struct arena *arena, struct value item,
                       struct sale_reservation *reservation);
 struct value reservation_item(struct sale *sale, struct arena *arena,

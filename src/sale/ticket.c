@@ -85,6 +85,8 @@ int64_t ticket_add_change(struct sale_step *step, const struct ticket_change *ch
   struct bytes key = record_key(arena, BYTES("TICKET#"), change->ticket_id);
   struct value now = sale_find(sale->tickets, arena, key, BYTES("METADATA"));
   int64_t version = record_get_integer(now, BYTES("version"), 0) + 1;
+  /* Every ticket is there; what is missing is memory. */
+  if (!value_present(now)) step->failed = true;
   bool keeps = change->to != TICKET_AVAILABLE;
   char updated[INSTANT_TEXT_BYTES];
   instant_format(step->now_ms, updated);
