@@ -275,12 +275,18 @@ static bool give_back(struct sale_step *step, struct sale_payment *payment, bool
   return !step->failed;
 }
 
+static bool is_within_limit(struct sale *sale, struct arena *arena,
+                            const struct sale_reservation *reservation)
+{
+  int64_t has = buyer_seats(sale, arena, reservation->event, reservation->user_id);
+  return has + reservation->quantity <= reservation->event->max_per_buyer;
+}
+
 /* Whether the seats of a reservation that is over are still there for its buyer. */
 static bool can_have_again(struct sale *sale, struct arena *arena,
                            const struct sale_reservation *reservation, int64_t now_ms)
 {
-  int64_t has = buyer_seats(sale, arena, reservation->event, reservation->user_id);
-  if (has + reservation->quantity > reservation->event->max_per_buyer) return false;
+  if (!is_within_limit(sale, arena, reservation)) return false;
   seat_map_advance(reservation->event->map, now_ms);
   for (uint32_t i = 0; i < reservation->quantity; i++)
     if (seat_map_state(reservation->event->map, reservation->seats[i].place) != SEAT_FREE)
@@ -297,6 +303,8 @@ static enum sale_refusal confirm_late(struct sale_step *step, struct sale_reserv
   struct arena *arena = step->plan->arena;
   /* What lapsed is resolved first, for each hold in a transaction of its own. */
   enum sale_refusal refusal = sale_tidy(sale, reservation->id, step->now_ms);
+  if (refusal == SALE_OK && !is_within_limit(sale, arena, reservation))
+    refusal = sale_tidy_buyer(sale, reservation->user_id, step->now_ms);
   if (refusal != SALE_OK) return refusal;
   bool cancelled = reservation->status == RESERVATION_CANCELLED;
   if (cancelled || !can_have_again(sale, arena, reservation, step->now_ms)) {

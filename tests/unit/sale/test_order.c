@@ -52,6 +52,84 @@ static void test_confirm_gives_the_same_order_always(void **state)
   assert_int_equal(fixture->event->map->counts.of[SEAT_SOLD], 2);
 }
 
+/* The first attempt failed, another one was approved, and then the first was approved after all. */
+static void test_of_two_payments_one_goes_back(void **state)
+{
+  struct sale_fixture *fixture = *state;
+  struct sale_order order;
+  struct sale_payment payment;
+  bool refunded;
+  struct bytes id = sale_fixture_hold(fixture, "ann", "A-1-1");
+  struct bytes first = sale_fixture_intend(fixture, id);
+  struct plan *plan = sale_fixture_plan(fixture);
+  assert_int_equal(
+      sale_payment_settle(fixture->sale, plan, first, false, NONE, fixture->now_ms, &payment),
+      SALE_OK);
+  sale_fixture_commit(fixture);
+  struct bytes second = sale_fixture_intend(fixture, id);
+  sale_fixture_approve(fixture, second);
+  assert_int_equal(sale_fixture_confirm(fixture, id, &order, &refunded), SALE_OK);
+  sale_fixture_approve(fixture, first);
+  plan = sale_fixture_plan(fixture);
+  assert_int_equal(
+      sale_confirm(fixture->sale, plan, id, NONE, first, fixture->now_ms, &order, &refunded),
+      SALE_OK);
+  assert_true(refunded);
+  assert_true(bytes_equal(order.intent_id, second));
+  sale_fixture_commit(fixture);
+  assert_int_equal(payment_of(fixture, first), PAYMENT_REFUNDED);
+  assert_int_equal(payment_of(fixture, second), PAYMENT_COMPLETED);
+  /* Once: it is not approved any more. */
+  plan = sale_fixture_plan(fixture);
+  assert_int_equal(
+      sale_confirm(fixture->sale, plan, id, NONE, first, fixture->now_ms, &order, &refunded),
+      SALE_OK);
+  assert_false(refunded);
+  assert_int_equal(plan->action_count, 0);
+}
+
+/* A worker lets a message go that names nothing: a shortage must not look like that. */
+static void test_without_memory_nothing_is_missing(void **state)
+{
+  struct sale_fixture *fixture = *state;
+  struct sale_order order;
+  bool refunded;
+  struct memory *memory = &fixture->store.memory;
+  struct bytes id = sale_fixture_hold(fixture, "ann", "A-1-1");
+  sale_fixture_approve(fixture, sale_fixture_intend(fixture, id));
+  enum sale_refusal refusal = SALE_UNAVAILABLE;
+  for (uint64_t nth = 1; refusal != SALE_OK; nth++) {
+    arena_free(&fixture->arena);
+    struct plan *plan = sale_fixture_plan(fixture);
+    memory->fail_at = memory->calls + nth;
+    refusal = sale_confirm(fixture->sale, plan, id, NONE, NONE, fixture->now_ms, &order, &refunded);
+    memory->fail_at = 0;
+    assert_true(refusal == SALE_OK || refusal == SALE_UNAVAILABLE);
+    if (refusal == SALE_UNAVAILABLE) assert_true(nth < 100);
+  }
+  sale_fixture_commit(fixture);
+  assert_int_equal(sale_fixture_status(fixture, id), RESERVATION_CONFIRMED);
+}
+
+/* Other holds of the buyer that are over do not count, though nobody has written that down. */
+static void test_paid_too_late_beside_another_lapsed_hold(void **state)
+{
+  struct sale_fixture *fixture = *state;
+  struct sale_order order;
+  bool refunded;
+  struct bytes id = sale_fixture_hold(fixture, "ann", "A-1-1 A-1-2");
+  struct bytes intent = sale_fixture_intend(fixture, id);
+  sale_fixture_hold(fixture, "ann", "B-1-1 B-1-2");
+  fixture->now_ms += LAPSED_MS + 5000;
+  assert_int_equal(sale_fixture_status(fixture, id), RESERVATION_EXPIRED);
+  sale_fixture_hold(fixture, "ann", "A-2-1 A-2-2");
+  fixture->now_ms += HOLD_MS;
+  sale_fixture_hold(fixture, "ann", "A-2-5 A-2-6");
+  sale_fixture_approve(fixture, intent);
+  assert_int_equal(sale_fixture_confirm(fixture, id, &order, &refunded), SALE_OK);
+  assert_false(refunded);
+}
+
 static void test_paid_too_late_and_still_free(void **state)
 {
   struct sale_fixture *fixture = *state;
@@ -212,6 +290,9 @@ int main(void)
 {
   const struct CMUnitTest tests[] = {
       WITH_SALE(test_confirm_gives_the_same_order_always),
+      WITH_SALE(test_of_two_payments_one_goes_back),
+      WITH_SALE(test_without_memory_nothing_is_missing),
+      WITH_SALE(test_paid_too_late_beside_another_lapsed_hold),
       WITH_SALE(test_paid_too_late_and_still_free),
       WITH_SALE(test_paid_too_late_and_taken),
       WITH_SALE(test_paid_too_late_and_over_the_limit),
