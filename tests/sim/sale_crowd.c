@@ -4,7 +4,7 @@
 #include <string.h>
 
 enum {
-  PATIENCE_MAX = 5,
+  PATIENCE_MAX = 16,
   HEAR_WITHIN_MS = 4000, /* then a buyer asks again */
   AGAIN_MS = 1000,
 };
@@ -57,7 +57,7 @@ static void ask(struct sale_run *run, struct sale_buyer *buyer)
     buyer->due_ms = run->now_ms + AGAIN_MS;
   else
     fly(run, &answer, (uint32_t)(buyer - run->buyers))->serial = buyer->serial;
-  if (random_below(&run->random, 20) != 0) return;
+  if (random_below(&run->random, 12) != 0) return;
   /* The same click twice, the same key with another body, or a click of its own. */
   struct sale_request twice = buyer->request;
   switch (random_below(&run->random, 3)) {
@@ -142,7 +142,7 @@ static void meddle(struct sale_run *run, struct sale_buyer *buyer)
 static void leave_hold(struct sale_run *run, struct sale_buyer *buyer)
 {
   buyer->mood = random_coin(&run->random) ? MOOD_CHOOSING : MOOD_GONE;
-  buyer->due_ms = later(run, 100, 90000);
+  buyer->due_ms = later(run, 100, random_coin(&run->random) ? 5000 : 60000);
 }
 
 static void hold(struct sale_run *run, struct sale_buyer *buyer)
@@ -173,14 +173,16 @@ static void pay(struct sale_run *run, struct sale_buyer *buyer)
   int64_t soon_ms = later(run, 100, 5000);
   buyer->mood = MOOD_WAITING;
   buyer->due_ms = later(run, 1000, 20000);
-  if (chance < 50) { /* as it should be */
+  /* Some go on buying before the money is there. */
+  if (random_below(&run->random, 4) == 0) buyer->mood = MOOD_CHOOSING;
+  if (chance < 45) { /* as it should be */
     add_word(run, payment, true, soon_ms);
-  } else if (chance < 60) { /* twice */
+  } else if (chance < 53) { /* twice */
     add_word(run, payment, true, soon_ms);
     add_word(run, payment, true, later(run, 100, 10000));
-  } else if (chance < 68) {
+  } else if (chance < 60) {
     add_word(run, payment, false, soon_ms);
-  } else if (chance < 78) { /* two words in any order */
+  } else if (chance < 72) { /* two words in any order */
     add_word(run, payment, first, soon_ms);
     add_word(run, payment, !first, later(run, 100, 60000));
   } else if (chance < 90) { /* about when the hold ends, or after it */
@@ -188,7 +190,7 @@ static void pay(struct sale_run *run, struct sale_buyer *buyer)
     add_word(run, payment, true, late_ms + (int64_t)random_below(&run->random, 4000) - 1000);
     if (first) run->words[run->word_count - 1].due_ms += 30000;
   } else if (chance < 96) { /* lost, and found when books are compared */
-    add_word(run, payment, true, later(run, 200000, 600000));
+    add_word(run, payment, true, later(run, 60000, 400000));
   } else { /* the buyer went away, nobody pays */
     buyer->mood = MOOD_GONE;
   }

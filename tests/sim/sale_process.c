@@ -6,6 +6,7 @@
 #include "sale/wiring.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { STEPS_MAX = 100000, FAULT_APART_MS = 100000 };
@@ -45,8 +46,7 @@ static void draw_event(struct sale_run *run, struct model_event *event, struct b
                        "\"2001-01-01T00:00:00Z\",\"currency\":\"KRW\",\"max_per_buyer\":%u,"
                        "\"hold_seconds\":%u,\"sections\":[",
                        event->id, event->setting.limit, event->setting.hold_s);
-  uint32_t most = MODEL_SEATS / MODEL_SECTIONS;
-  if (random_below(random, 4) > 0) most = 16;
+  uint32_t most = (random_below(random, 4) == 0 ? MODEL_SEATS : 64) / event->section_count;
   for (uint32_t i = 0; i < event->section_count; i++) {
     struct model_section *section = &event->sections[i];
     section->first = event->seat_count;
@@ -200,6 +200,7 @@ void sale_process_begin(struct sale_run *run)
       .region_bytes = 256 << 10,
       .snapshot_log_bytes = random_between(&run->random, 64, 1024) << 10,
   };
+  run->diligence = random_coin(&run->random) ? 15 : (uint32_t)random_between(&run->random, 1, 15);
   open_process(run);
   sale_process_sync(run);
   make_events(run);
@@ -268,6 +269,20 @@ static void heal_memory(struct sale_run *run)
   run->faulty = false;
 }
 
+/* How often differs by run; always when the sale is to come to rest. */
+static bool has_turn(struct sale_run *run)
+{
+  return run->closing || random_below(&run->random, 16) < run->diligence;
+}
+
+/* Sometimes relay and workers stand still for minutes: holds end by the clock all the same. */
+static bool is_idle(struct sale_run *run)
+{
+  if (run->diligence < 15 && random_below(&run->random, 400) == 0)
+    run->idle_until_ms = run->now_ms + (int64_t)random_between(&run->random, 10000, 300000);
+  return !run->closing && run->now_ms < run->idle_until_ms;
+}
+
 bool sale_process_turn(struct sale_run *run)
 {
   struct random *random = &run->random;
@@ -275,10 +290,11 @@ bool sale_process_turn(struct sale_run *run)
   look_at_clock(run);
   if (random_below(random, 16) == 0) break_memory(run);
   if (sale_tick(run->sale, run->now_ms)) more = true;
-  if (random_below(random, 8) > 0 && relay_tick(run->relay, run->now_ms)) more = true;
-  if (random_below(random, 8) > 0) store_flush(run->store);
+  bool idle = is_idle(run);
+  if (!idle && has_turn(run) && relay_tick(run->relay, run->now_ms)) more = true;
+  if (has_turn(run)) store_flush(run->store);
   if (queues_tick(run->queues, run->now_ms)) more = true;
-  if (random_below(random, 8) > 0 && workers_tick(&run->workers, run->now_ms)) more = true;
+  if (!idle && has_turn(run) && workers_tick(&run->workers, run->now_ms)) more = true;
   if (buses_tick(run->buses, run->now_ms)) more = true;
   heal_memory(run);
   sale_request_observe(run);

@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { STATUS = 200, NAME_BYTES = 16, BODY_BYTES = 256, FAULT_IN = 60, FAULT_CALLS = 80 };
+enum { STATUS = 200, NAME_BYTES = 16, BODY_BYTES = 256, FAULT_IN = 60, FAULT_CALLS = 12 };
 
 /* One request on its way through the platform. */
 struct attempt {
@@ -525,7 +525,8 @@ static bool commit(struct attempt *attempt, const struct idempotency *idempotenc
   enum store_status status = STORE_UNAVAILABLE;
   if (added) status = plan_commit(attempt->plan, &result, &run->error);
   if (status != STORE_OK) {
-    if (status == STORE_UNAVAILABLE && was_spoiled(run)) return false;
+    /* A counter that there was no memory to read lets a condition fail. */
+    if ((status == STORE_UNAVAILABLE || status == STORE_CANCELED) && was_spoiled(run)) return false;
     sale_run_fail(run, "verb %d: the commit gives %s: %s", (int)request->verb,
                   store_status_name(status), run->error.message);
   }
@@ -566,15 +567,16 @@ void sale_request(struct sale_run *run, const struct sale_request *request,
   struct attempt attempt = {.run = run, .request = request, .answer = answer};
   struct memory *memory = &run->world->memory;
   *answer = (struct sale_answer){.result = MODEL_NONE};
-  arena_reset(&run->arena);
   snprintf(attempt.user, sizeof attempt.user, "user-%u", request->buyer);
-  attempt.plan = arena_alloc(&run->arena, sizeof *attempt.plan);
-  RUN_CHECK(run, attempt.plan != NULL);
-  plan_init(attempt.plan, run->store, &run->arena);
-  if (!run->closing && random_below(&run->random, FAULT_IN) == 0) {
+  attempt.plan = &run->plan;
+  run->faulty = !run->closing && random_below(&run->random, FAULT_IN) == 0;
+  if (run->faulty) {
+    /* An arena without a chunk asks for one at its first allocation. */
+    if (random_coin(&run->random)) arena_free(&run->arena);
     memory->fail_at = memory->calls + random_between(&run->random, 1, FAULT_CALLS);
-    run->faulty = true;
   }
+  arena_reset(&run->arena);
+  plan_init(attempt.plan, run->store, &run->arena);
   try_it(&attempt);
   if (was_spoiled(run)) run->totals->faults++;
   memory->fail_at = 0;

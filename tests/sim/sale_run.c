@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { TURNS_MAX = 200000, DRAIN_TURNS_MAX = 5000, DRAIN_STEP_MS = 5000 };
+enum { TURNS_MAX = 200000, DRAIN_TURNS_MAX = 5000, DRAIN_STEP_MS = 5000, QUIET_TURNS = 6 };
 
 void sale_run_fail(const struct sale_run *run, const char *format, ...)
 {
@@ -94,6 +94,7 @@ static uint64_t messages_left(struct sale_run *run, struct bytes *where)
 static void drain(struct sale_run *run)
 {
   struct bytes where = {NULL, 0};
+  uint32_t quiet = 0;
   run->closing = true;
   world_sim_crash_after(run->sim, 0);
   if (run->died || random_coin(&run->random)) sale_process_crash(run);
@@ -103,9 +104,9 @@ static void drain(struct sale_run *run)
     sale_process_sync(run);
     sale_crowd_hear(run);
     if (more) continue;
-    if (run->word_count == 0 && run->flight_count == 0 && turns > 20 &&
-        messages_left(run, &where) == 0)
-      return;
+    bool rests = run->word_count == 0 && run->flight_count == 0 && messages_left(run, &where) == 0;
+    quiet = rests ? quiet + 1 : 0;
+    if (quiet == QUIET_TURNS) return;
     world_sim_advance_ms(run->sim, DRAIN_STEP_MS);
   }
   sale_run_fail(run, "it never comes to rest: %.*s is not empty", BYTES_FORMAT(where));
@@ -123,8 +124,8 @@ static void open_door(struct sale_run *run)
 static uint32_t draw_buyers(struct random *random)
 {
   uint64_t chance = random_below(random, 40);
-  if (chance == 0) return (uint32_t)random_between(random, 1000, 3000);
-  return (uint32_t)random_between(random, 20, chance < 8 ? 400 : 100);
+  if (chance == 0) return (uint32_t)random_between(random, 300, 1500);
+  return (uint32_t)random_between(random, 10, chance < 6 ? 200 : 60);
 }
 
 void sale_run_whole(uint64_t seed, bool verbose, struct sale_run_totals *totals)
@@ -145,7 +146,7 @@ void sale_run_whole(uint64_t seed, bool verbose, struct sale_run_totals *totals)
   sale_process_begin(run);
   int64_t for_ms = (int64_t)random_between(&run->random, 20, 120) * 1000;
   sale_crowd_begin(run, buyers, for_ms);
-  sell(run, run->now_ms + for_ms + (int64_t)random_below(&run->random, 100000));
+  sell(run, run->now_ms + for_ms + (int64_t)random_below(&run->random, 200000));
   drain(run);
   sale_check_end(run);
   sale_process_end(run);

@@ -125,6 +125,7 @@ struct sale_run {
   struct buses *buses;
   struct relay *relay;
   struct workers workers;
+  struct plan plan;   /* of one request */
   struct arena arena; /* of one request */
   uint64_t durable;
   bool died;   /* a write failed: the process must go */
@@ -141,6 +142,8 @@ struct sale_run {
   struct sale_reply *flights;
   uint32_t flight_count, flight_capacity;
   uint32_t crash_per_million; /* of turns */
+  uint32_t diligence;         /* of relay, workers and disk: they do something in so many of 16 */
+  int64_t idle_until_ms;      /* relay and workers */
   int64_t next_change_ms;
   bool closing; /* nobody comes any more, nothing is broken any more */
 };
