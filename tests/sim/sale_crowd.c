@@ -280,7 +280,10 @@ static void hear(struct sale_run *run, struct sale_buyer *buyer, const struct sa
   switch (buyer->request.verb) {
   case VERB_RESERVE:
     go_on(run, buyer, granted ? MOOD_HOLDING : MOOD_CHOOSING);
-    if (!granted) break;
+    if (!granted) { /* there are few who stay for long without a seat */
+      buyer->tries -= buyer->tries > 1 ? 2 : buyer->tries;
+      break;
+    }
     buyer->reservation = answer->result;
     buyer->mood = MOOD_HOLDING;
     /* Some think for too long. */

@@ -196,7 +196,7 @@ void sale_process_begin(struct sale_run *run)
 {
   run->options = (struct store_options){
       .directory = "/data",
-      .segment_bytes = 1 << 20,
+      .segment_bytes = 512 << 10,
       .region_bytes = 256 << 10,
       .snapshot_log_bytes = random_between(&run->random, 64, 1024) << 10,
   };
