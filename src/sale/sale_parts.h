@@ -74,8 +74,8 @@ void sale_step_put(struct sale_step *step, struct table *table, struct value ite
 /* A key of the two attributes pk and sk. */
 struct value sale_key(struct sale *sale, struct arena *arena, struct bytes pk, struct bytes sk);
 /*
- * The item that has a key now, VALUE_NONE when there is none; false when there is no memory to look,
- * which must not be taken for an item that is not there.
+ * The item that has a key now, VALUE_NONE when there is none; false when there is no memory to
+ * look, which must not be taken for an item that is not there.
  */
 bool sale_look_up(const struct table *table, struct arena *arena, struct bytes pk, struct bytes sk,
                   struct value *item);
