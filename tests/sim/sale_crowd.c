@@ -386,6 +386,16 @@ void sale_crowd_act(struct sale_run *run)
   if (run->now_ms >= run->next_change_ms) change(run);
 }
 
+void sale_crowd_hurry(struct sale_run *run, int64_t until_ms)
+{
+  for (uint32_t i = 0; i < run->model.buyer_count; i++) {
+    struct sale_buyer *buyer = &run->buyers[i];
+    bool holds = buyer->mood == MOOD_HOLDING || buyer->mood == MOOD_WAITING;
+    if (holds && run->model.reservations[buyer->reservation].until_ms == until_ms)
+      buyer->due_ms = until_ms - 1;
+  }
+}
+
 int64_t sale_crowd_next_ms(const struct sale_run *run)
 {
   int64_t next_ms = INT64_MAX;

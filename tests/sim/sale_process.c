@@ -142,7 +142,7 @@ static void open_pipes(struct sale_run *run)
 }
 
 /* The engine's clock never goes back. */
-static void look_at_clock(struct sale_run *run)
+void sale_process_look_at_clock(struct sale_run *run)
 {
   int64_t now_ms = world_clock_ms(run->world);
   if (now_ms > run->now_ms) run->now_ms = now_ms;
@@ -160,7 +160,7 @@ static void open_process(struct sale_run *run)
   sale_run_tell(run, "recovered %llu", (unsigned long long)recovered);
   sale_model_rewind(&run->model, recovered);
   run->died = false;
-  look_at_clock(run);
+  sale_process_look_at_clock(run);
   if (!platform_tables_create(run->store, &made, &run->error))
     sale_run_fail(run, "tables: %s", run->error.message);
   const struct sale_options options = {.world = run->world, .store = run->store};
@@ -251,22 +251,47 @@ void sale_process_sync(struct sale_run *run)
   while (!run->died && run->durable < store_appended(run->store)) step(run, 16);
 }
 
-/* One of the next allocations of relay or workers fails; what it spoils must come again. */
-static void break_memory(struct sale_run *run)
-{
-  struct memory *memory = &run->world->memory;
-  if (run->closing || run->now_ms < run->next_fault_ms) return;
-  /* Apart, so that no message is spoiled three times and set aside. */
-  run->next_fault_ms = run->now_ms + FAULT_APART_MS;
-  memory->fail_at = memory->calls + random_between(&run->random, 1, 300);
-  run->faulty = true;
-  run->totals->faults++;
-}
-
 static void heal_memory(struct sale_run *run)
 {
   run->world->memory.fail_at = 0;
   run->faulty = false;
+}
+
+static bool has_messages(const struct sale_run *run, struct queue *queue)
+{
+  struct queue_counts counts;
+  queue_counts(queue, run->now_ms, &counts);
+  return counts.visible > 0;
+}
+
+/* One of the next allocations of relay or workers fails; what it spoils must come again. */
+static void break_memory(struct sale_run *run)
+{
+  struct memory *memory = &run->world->memory;
+  memory->fail_at = memory->calls + random_between(&run->random, 1, 60);
+  run->faulty = true;
+  run->totals->faults++;
+}
+
+static void tick_relay(struct sale_run *run, bool *more)
+{
+  if (!run->closing && random_below(&run->random, 32) == 0) break_memory(run);
+  if (relay_tick(run->relay, run->now_ms)) *more = true;
+  heal_memory(run);
+}
+
+static void tick_workers(struct sale_run *run, bool *more)
+{
+  /* Apart, so that no message is spoiled three times and set aside. */
+  if (!run->closing && run->now_ms >= run->next_fault_ms &&
+      has_messages(run, run->workers.queues[WORKER_PAYMENT])) {
+    run->next_fault_ms = run->now_ms + FAULT_APART_MS;
+    /* An arena without a chunk asks for one at its first allocation. */
+    arena_free(&run->workers.arena);
+    break_memory(run);
+  }
+  if (workers_tick(&run->workers, run->now_ms)) *more = true;
+  heal_memory(run);
 }
 
 /* How often differs by run; always when the sale is to come to rest. */
@@ -287,20 +312,18 @@ bool sale_process_turn(struct sale_run *run)
 {
   struct random *random = &run->random;
   bool more = false;
-  look_at_clock(run);
-  if (random_below(random, 16) == 0) break_memory(run);
+  sale_process_look_at_clock(run);
   if (sale_tick(run->sale, run->now_ms)) more = true;
   bool idle = is_idle(run);
-  if (!idle && has_turn(run) && relay_tick(run->relay, run->now_ms)) more = true;
+  if (!idle && has_turn(run)) tick_relay(run, &more);
   if (has_turn(run)) store_flush(run->store);
   if (queues_tick(run->queues, run->now_ms)) more = true;
-  if (!idle && has_turn(run) && workers_tick(&run->workers, run->now_ms)) more = true;
+  if (!idle && has_turn(run)) tick_workers(run, &more);
   if (buses_tick(run->buses, run->now_ms)) more = true;
-  heal_memory(run);
   sale_request_observe(run);
   if (store_tick(run->store)) more = true;
   if (random_below(random, 4) > 0) store_flush(run->store);
   step(run, run->closing ? STEPS_MAX : random_below(random, 24));
-  look_at_clock(run);
+  sale_process_look_at_clock(run);
   return more;
 }

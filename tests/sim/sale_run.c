@@ -46,6 +46,16 @@ static void maybe_crash(struct sale_run *run)
   if (run->died) sale_process_crash(run);
 }
 
+/* When a hold ends that may end next: just then everybody is about. */
+static int64_t draw_end(struct sale_run *run)
+{
+  const struct sale_model *model = &run->model;
+  if (model->reservation_count == 0) return 0;
+  uint64_t newest = model->reservation_count < 30 ? model->reservation_count : 30;
+  uint64_t back = 1 + random_below(&run->random, newest);
+  return model->reservations[model->reservation_count - back].until_ms;
+}
+
 static void pass_time(struct sale_run *run)
 {
   int64_t next_ms = sale_crowd_next_ms(run);
@@ -54,7 +64,14 @@ static void pass_time(struct sale_run *run)
     step_ms = 5000;
     if (next_ms - run->now_ms < step_ms) step_ms = next_ms - run->now_ms;
   }
+  int64_t end_ms = draw_end(run);
+  if (random_below(&run->random, 4) == 0 && end_ms > run->now_ms + 1 &&
+      end_ms <= run->now_ms + 5000) {
+    step_ms = end_ms - run->now_ms - (random_below(&run->random, 4) == 0 ? 1 : 0);
+    sale_crowd_hurry(run, end_ms);
+  }
   world_sim_advance_ms(run->sim, step_ms);
+  sale_process_look_at_clock(run);
 }
 
 static void sell(struct sale_run *run, int64_t until_ms)

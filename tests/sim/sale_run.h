@@ -171,6 +171,8 @@ void sale_process_crash(struct sale_run *run);
 void sale_process_end(struct sale_run *run);
 /* Background work and the disk's; true while there is more to do now. */
 bool sale_process_turn(struct sale_run *run);
+/* The engine's time is the world's from now on. */
+void sale_process_look_at_clock(struct sale_run *run);
 /* All that was appended is durable. */
 void sale_process_sync(struct sale_run *run);
 struct sale_event *sale_process_event(struct sale_run *run, uint32_t event);
@@ -190,6 +192,8 @@ void sale_crowd_act(struct sale_run *run);
 void sale_crowd_hear(struct sale_run *run);
 /* The process died: replies on their way are lost. */
 void sale_crowd_lose(struct sale_run *run);
+/* Some of those who have a hold do what comes next by then. */
+void sale_crowd_hurry(struct sale_run *run, int64_t until_ms);
 /* When somebody does something next; INT64_MAX: nobody will. */
 int64_t sale_crowd_next_ms(const struct sale_run *run);
 
