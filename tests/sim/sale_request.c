@@ -569,7 +569,8 @@ void sale_request(struct sale_run *run, const struct sale_request *request,
   *answer = (struct sale_answer){.result = MODEL_NONE};
   snprintf(attempt.user, sizeof attempt.user, "user-%u", request->buyer);
   attempt.plan = &run->plan;
-  run->faulty = !run->closing && random_below(&run->random, FAULT_IN) == 0;
+  bool again = request->key != MODEL_NONE && run->model.keys[request->key].used;
+  run->faulty = !run->closing && random_below(&run->random, again ? FAULT_IN / 20 : FAULT_IN) == 0;
   if (run->faulty) {
     /* An arena without a chunk asks for one at its first allocation. */
     if (random_coin(&run->random)) arena_free(&run->arena);
