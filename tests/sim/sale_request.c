@@ -284,15 +284,15 @@ static enum sale_refusal expect_confirm(struct attempt *attempt)
   if (status == RESERVATION_CONFIRMED) {
     /* Another payment of it that was approved goes back. */
     attempt->verdict = MODEL_GIVES_BACK;
-    attempt->changes = attempt->request->payment != MODEL_NONE && attempt->paid_by != MODEL_NONE &&
-                       attempt->paid_by != held->paid_by;
+    attempt->changes = attempt->paid_by != MODEL_NONE && attempt->paid_by != held->paid_by;
     return SALE_OK;
   }
   attempt->changes = attempt->paid_by != MODEL_NONE;
   if (attempt->changes) {
     attempt->verdict = sale_model_verdict(&run->model, attempt->paid_by, run->now_ms);
     if (attempt->verdict == MODEL_GIVES_BACK) attempt->commits = true;
-    return attempt->commits ? SALE_EXPIRED : SALE_OK;
+    if (!attempt->commits) return SALE_OK;
+    return status == RESERVATION_CANCELLED ? SALE_CANCELLED : SALE_EXPIRED;
   }
   if (status == RESERVATION_PENDING) return SALE_PAYMENT_NOT_APPROVED;
   return status == RESERVATION_CANCELLED ? SALE_CANCELLED : SALE_EXPIRED;
@@ -396,6 +396,15 @@ static enum sale_refusal change(struct attempt *attempt)
 
 /* ---- what became of it ---- */
 
+/* What was paid for a reservation goes back with its cancellation. */
+static void give_back_paid(struct attempt *attempt, uint64_t sequence)
+{
+  struct sale_model *model = &attempt->run->model;
+  uint32_t payment = reservation_of(attempt)->payment;
+  if (payment != MODEL_NONE && model->payments[payment].status == PAYMENT_COMPLETED)
+    sale_model_give_back(model, sequence, payment);
+}
+
 static void tell_model(struct attempt *attempt, uint64_t sequence)
 {
   struct sale_model *model = &attempt->run->model;
@@ -410,6 +419,7 @@ static void tell_model(struct attempt *attempt, uint64_t sequence)
     break;
   case VERB_CANCEL:
     sale_model_cancel(model, sequence, request->reservation);
+    give_back_paid(attempt, sequence);
     break;
   case VERB_INTEND:
     answer->result = sale_model_intend(model, sequence, request->reservation,
