@@ -295,9 +295,12 @@ static void hear(struct sale_run *run, struct sale_buyer *buyer, const struct sa
     buyer->payment = answer->result;
     buyer->mood = MOOD_PAYING;
     break;
-  case VERB_CANCEL:
-    go_on(run, buyer, MOOD_CHOOSING);
+  case VERB_CANCEL: {
+    /* Some want to know what becomes of their money. */
+    bool asks = buyer->mood == MOOD_WAITING && random_coin(&run->random);
+    go_on(run, buyer, asks ? MOOD_WAITING : MOOD_CHOOSING);
     break;
+  }
   default:
     go_on(run, buyer, buyer->mood);
     break;

@@ -394,15 +394,45 @@ static enum sale_refusal change(struct attempt *attempt)
                            &run->error);
 }
 
+/* ---- payments that the platform decided about by itself ---- */
+
+/* Whether the platform has decided about a payment that the model knows to be approved. */
+static bool observe(struct sale_run *run, uint32_t number, bool gives_back)
+{
+  struct sale_model *model = &run->model;
+  const struct model_payment *known = &model->payments[number];
+  struct sale_payment payment;
+  if (known->status != PAYMENT_COMPLETED) return false;
+  if (model->reservations[known->reservation].paid_by == number) return false;
+  if (sale_payment_find(run->sale, &run->arena, bytes_of_text(known->id), &payment) != SALE_OK)
+    sale_run_fail(run, "payment %s is not there", known->id);
+  bool bought = payment.order_id.size > 0;
+  if (!bought && payment.status == PAYMENT_COMPLETED) return false;
+  RUN_CHECK(run, bought == (payment.status == PAYMENT_COMPLETED));
+  if (bought == gives_back) return false;
+  enum model_verdict verdict = sale_model_verdict(model, number, payment.updated_ms);
+  if (bought != (verdict != MODEL_GIVES_BACK))
+    sale_run_fail(run, "payment %s of reservation %s, decided at %lld: %s, though it should be %s",
+                  known->id, model->reservations[known->reservation].id,
+                  (long long)payment.updated_ms, bought ? "has an order" : "was given back",
+                  bought ? "given back" : "an order");
+  if (bought)
+    sale_model_buy(model, store_appended(run->store), number, verdict == MODEL_BUYS_LATE);
+  else
+    sale_model_give_back(model, store_appended(run->store), number);
+  return true;
+}
+
 /* ---- what became of it ---- */
 
-/* What was paid for a reservation goes back with its cancellation. */
-static void give_back_paid(struct attempt *attempt, uint64_t sequence)
+static void observe_cancelled(const struct attempt *attempt)
 {
-  struct sale_model *model = &attempt->run->model;
+  struct memory *memory = &attempt->run->world->memory;
+  uint64_t fail_at = memory->fail_at;
   uint32_t payment = reservation_of(attempt)->payment;
-  if (payment != MODEL_NONE && model->payments[payment].status == PAYMENT_COMPLETED)
-    sale_model_give_back(model, sequence, payment);
+  memory->fail_at = 0;
+  if (payment != MODEL_NONE) (void)observe(attempt->run, payment, true);
+  memory->fail_at = fail_at;
 }
 
 static void tell_model(struct attempt *attempt, uint64_t sequence)
@@ -419,7 +449,8 @@ static void tell_model(struct attempt *attempt, uint64_t sequence)
     break;
   case VERB_CANCEL:
     sale_model_cancel(model, sequence, request->reservation);
-    give_back_paid(attempt, sequence);
+    /* What was paid went back in the same record, or a worker will see to it. */
+    observe_cancelled(attempt);
     break;
   case VERB_INTEND:
     answer->result = sale_model_intend(model, sequence, request->reservation,
@@ -599,33 +630,6 @@ void sale_request(struct sale_run *run, const struct sale_request *request,
 }
 
 /* ---- what workers did ---- */
-
-/* Whether the platform has decided about a payment that the model knows to be approved. */
-static bool observe(struct sale_run *run, uint32_t number, bool gives_back)
-{
-  struct sale_model *model = &run->model;
-  const struct model_payment *known = &model->payments[number];
-  struct sale_payment payment;
-  if (known->status != PAYMENT_COMPLETED) return false;
-  if (model->reservations[known->reservation].paid_by == number) return false;
-  if (sale_payment_find(run->sale, &run->arena, bytes_of_text(known->id), &payment) != SALE_OK)
-    sale_run_fail(run, "payment %s is not there", known->id);
-  bool bought = payment.order_id.size > 0;
-  if (!bought && payment.status == PAYMENT_COMPLETED) return false;
-  RUN_CHECK(run, bought == (payment.status == PAYMENT_COMPLETED));
-  if (bought == gives_back) return false;
-  enum model_verdict verdict = sale_model_verdict(model, number, payment.updated_ms);
-  if (bought != (verdict != MODEL_GIVES_BACK))
-    sale_run_fail(run, "payment %s of reservation %s, decided at %lld: %s, though it should be %s",
-                  known->id, model->reservations[known->reservation].id,
-                  (long long)payment.updated_ms, bought ? "has an order" : "was given back",
-                  bought ? "given back" : "an order");
-  if (bought)
-    sale_model_buy(model, store_appended(run->store), number, verdict == MODEL_BUYS_LATE);
-  else
-    sale_model_give_back(model, store_appended(run->store), number);
-  return true;
-}
 
 void sale_request_observe(struct sale_run *run)
 {
