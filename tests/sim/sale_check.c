@@ -1,5 +1,6 @@
 #include "sim/sale_run.h"
 
+#include "sale/audit.h"
 #include "sale/sale_parts.h"
 #include "sale/wiring.h"
 
@@ -361,6 +362,37 @@ static void check_orders(struct sale_run *run)
   RUN_CHECK(run, sums[0] == wanted[0] && sums[1] == wanted[1]);
 }
 
+/* ---- the auditor, who knows neither the domain's code nor this model ---- */
+
+static void hear_finding(void *context, enum audit_law law, const char *message)
+{
+  sale_run_fail(context, "the auditor, on %s: %s", audit_law_row(law)->name, message);
+}
+
+static void hear_note(void *context, enum audit_law law, const char *message)
+{
+  sale_run_tell(context, "the auditor notes, on %s: %s", audit_law_row(law)->name, message);
+}
+
+void sale_check_audit(struct sale_run *run)
+{
+  const struct audit_options options = {.world = run->world,
+                                        .store = run->store,
+                                        .now_ms = run->now_ms,
+                                        .finding = hear_finding,
+                                        .note = hear_note,
+                                        .context = run};
+  struct audit_result result;
+  if (!audit_run(&options, &result, &run->error))
+    sale_run_fail(run, "the auditor: %s", run->error.message);
+  RUN_CHECK(run, result.findings == 0);
+  if (!run->closing) return;
+  /* Nothing is under way any more. */
+  RUN_CHECK(run, result.laws[AUDIT_HOLDERS].pending == 0);
+  RUN_CHECK(run, result.laws[AUDIT_PAYMENTS].pending == 0);
+  RUN_CHECK(run, result.laws[AUDIT_OUTBOX].pending == 0);
+}
+
 void sale_check_end(struct sale_run *run)
 {
   sale_check_seats(run);
@@ -373,4 +405,5 @@ void sale_check_end(struct sale_run *run)
     for (uint32_t j = 0; j < run->model.event_count; j++) check_counter(run, j, i);
   }
   check_told(run);
+  sale_check_audit(run);
 }

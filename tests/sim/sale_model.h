@@ -17,7 +17,7 @@ enum {
   MODEL_SECTIONS = 4,
   MODEL_SEATS = 200, /* of an event */
   MODEL_ID_BYTES = 40,
-  MODEL_ANSWER_BYTES = 256,
+  MODEL_ANSWER_BYTES = 288,
 };
 
 #define MODEL_NONE UINT32_MAX

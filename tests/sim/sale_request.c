@@ -8,7 +8,14 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { STATUS = 200, NAME_BYTES = 16, BODY_BYTES = 256, FAULT_IN = 60, FAULT_CALLS = 12 };
+enum {
+  STATUS = 200,
+  NAME_BYTES = 16,
+  BODY_BYTES = 256,
+  TEXT_BYTES = 256,
+  FAULT_IN = 60,
+  FAULT_CALLS = 12
+};
 
 /* One request on its way through the platform. */
 struct attempt {
@@ -17,7 +24,7 @@ struct attempt {
   struct sale_answer *answer;
   struct plan *plan;
   char user[NAME_BYTES];
-  char text[MODEL_ANSWER_BYTES]; /* of an answer that is kept under a key */
+  char text[TEXT_BYTES]; /* of an answer that is kept under a key */
   enum sale_refusal expected;
   bool commits; /* the plan is to be committed though the request was refused */
   /* What the model shall be told once it is in the log. */
@@ -560,9 +567,11 @@ static bool commit(struct attempt *attempt, const struct idempotency *idempotenc
   struct sale_run *run = attempt->run;
   const struct sale_request *request = attempt->request;
   struct store_transact_result result;
+  struct model_key key = {.body = body, .used_ms = run->now_ms};
   bool keyed = request->key != MODEL_NONE && attempt->answer->refusal == SALE_OK;
+  snprintf(key.answer, sizeof key.answer, "{\"answer\":\"%s\"}", attempt->text);
   bool added = !keyed || idempotency_add(run->sale, attempt->plan, idempotency, STATUS,
-                                         bytes_of_text(attempt->text), run->now_ms);
+                                         bytes_of_text(key.answer), run->now_ms);
   enum store_status status = STORE_UNAVAILABLE;
   if (added) status = plan_commit(attempt->plan, &result, &run->error);
   if (status != STORE_OK) {
@@ -574,8 +583,7 @@ static bool commit(struct attempt *attempt, const struct idempotency *idempotenc
   attempt->answer->sequence = result.sequence;
   tell_model(attempt, result.sequence);
   if (!keyed) return true;
-  struct model_key key = {.body = body, .result = attempt->answer->result, .used_ms = run->now_ms};
-  memcpy(key.answer, attempt->text, sizeof key.answer);
+  key.result = attempt->answer->result;
   sale_model_use_key(&run->model, result.sequence, request->key, &key);
   return true;
 }

@@ -83,6 +83,7 @@ static void sell(struct sale_run *run, int64_t until_ms)
     if (!run->died) sale_crowd_hear(run);
     maybe_crash(run);
     if (random_below(&run->random, 64) == 0) sale_check_seats(run);
+    if (random_below(&run->random, 512) == 0) sale_check_audit(run);
     pass_time(run);
   }
 }

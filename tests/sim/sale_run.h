@@ -201,6 +201,7 @@ int64_t sale_crowd_next_ms(const struct sale_run *run);
 
 /* Seats, in the store and in the map, and what one buyer sees. */
 void sale_check_seats(struct sale_run *run);
+void sale_check_audit(struct sale_run *run);
 void sale_check_buyer(struct sale_run *run, uint32_t buyer);
 /* When all is drained. */
 void sale_check_end(struct sale_run *run);
