@@ -16,6 +16,7 @@ enum {
 static const struct wiring_route ROUTES[] = {
     {"TicketCreated", WIRING_TICKET_BUS, TICKET_SOURCE},
     {"TicketStatusChanged", WIRING_TICKET_BUS, TICKET_SOURCE},
+    {"TicketCheckedIn", WIRING_TICKET_BUS, TICKET_SOURCE},
     {"ReservationCreated", WIRING_RESERVATION_BUS, RESERVATION_SOURCE},
     {"ReservationExpired", WIRING_RESERVATION_BUS, RESERVATION_SOURCE},
     {"ReservationConfirmed", WIRING_RESERVATION_BUS, RESERVATION_SOURCE},

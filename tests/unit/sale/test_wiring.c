@@ -17,6 +17,7 @@ static void test_every_event_has_a_bus(void **state)
   assert_string_equal(route->source, "ticket.service");
   assert_string_equal(wiring_route_of(BYTES("PaymentApproved"))->bus, "ticket-reservation-events");
   assert_string_equal(wiring_route_of(BYTES("PaymentApproved"))->source, "payment.service");
+  assert_string_equal(wiring_route_of(BYTES("TicketCheckedIn"))->bus, "ticket-ticket-events");
   assert_null(wiring_route_of(BYTES("Nothing")));
 }
 
