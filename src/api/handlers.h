@@ -43,6 +43,9 @@ void api_payment_webhook(struct exchange *exchange);
 void api_order_list(struct exchange *exchange);
 void api_order_get(struct exchange *exchange);
 
+/* ticket_qr.c */
+void api_ticket_qr(struct exchange *exchange);
+
 /* admin.c */
 void api_admin_event_create(struct exchange *exchange);
 void api_admin_event_update(struct exchange *exchange);

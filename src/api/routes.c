@@ -47,6 +47,7 @@ static const struct route HTTP_ROUTES[] = {
 
     {GET, V1 "/orders", AUTH_USER, KEY_NONE, 0, api_order_list},
     {GET, V1 "/orders/{id}", AUTH_USER, KEY_NONE, 0, api_order_get},
+    {GET, V1 "/orders/{id}/tickets/{ticket_id}/qr", AUTH_USER, KEY_NONE, 0, api_ticket_qr},
 
     {GET, V1 "/tickets/keys", AUTH_NONE, KEY_NONE, 0, api_ticket_keys},
 

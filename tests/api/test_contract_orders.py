@@ -2,6 +2,7 @@
 
 import csv
 import io
+from xml.etree import ElementTree
 
 import pytest
 from platform_api import EVENT, Platform, event, key
@@ -59,6 +60,29 @@ def test_others_orders(platform):
     reply = platform.buyer().get(f"/api/v1/orders/{bought['order_id']}")
     assert (reply.status, reply.code) == (404, "ORDER_NOT_FOUND")
     assert platform.buyer().get("/api/v1/orders/ord_none").code == "ORDER_NOT_FOUND"
+
+
+def test_qr_of_a_ticket(platform, admin):
+    buyer = platform.buyer()
+    bought = buyer.buy("evt_night", "A-6-1", "A-6-2")
+    paths = [f"/api/v1/orders/{bought['order_id']}/tickets/{ticket['ticket_id']}/qr"
+             for ticket in bought["tickets"]]
+    first, second = (buyer.get(path) for path in paths)
+    for reply in (first, second):
+        assert (reply.status, reply.get("content-type")) == (200, "image/svg+xml")
+        assert reply.get("cache-control") == "no-store"
+        image = ElementTree.fromstring(reply.body)
+        assert image.tag == "{http://www.w3.org/2000/svg}svg"
+        assert [child.tag.partition("}")[2] for child in image] == ["rect", "path"]
+    assert first.body != second.body
+    assert admin.get(paths[0]).body == first.body
+    assert platform.buyer().get(paths[0]).code == "ORDER_NOT_FOUND"
+    assert platform.client().get(paths[0]).code == "UNAUTHORIZED"
+    none = buyer.get(f"/api/v1/orders/{bought['order_id']}/tickets/evt_night:A-6-3/qr")
+    assert (none.status, none.code) == (404, "TICKET_NOT_FOUND")
+    refund(admin, bought, {"reason": "x"})
+    refunded = buyer.get(paths[0])
+    assert (refunded.status, refunded.code) == (409, "TICKET_REFUNDED")
 
 
 # ---- events ----

@@ -28,6 +28,8 @@ static bool admit(struct exchange *exchange)
     memory->calls = 0;
     memory->fail_at = fixture->fail_at;
   }
+  uint64_t nth = fixture->exchange_fail_at;
+  exchange->memory.fail_at = nth == 0 ? 0 : exchange->memory.calls + nth;
   return true;
 }
 

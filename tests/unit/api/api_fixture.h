@@ -34,10 +34,11 @@ struct api_fixture {
   const char *key;                     /* of the next requests; NULL: a new one for each */
   const char *headers;                 /* further ones of the next request, with CRLF */
   uint32_t keys_drawn;
-  uint64_t fail_at; /* allocation of the engine that fails in the next request; 0: none */
-  bool held;        /* nothing becomes durable meanwhile */
-  bool resting;     /* no api_tick meanwhile */
-  char *text;       /* of api_fixture_text */
+  uint64_t fail_at;          /* allocation of the engine that fails in the next request; 0: none */
+  uint64_t exchange_fail_at; /* the same of the exchange's own memory */
+  bool held;                 /* nothing becomes durable meanwhile */
+  bool resting;              /* no api_tick meanwhile */
+  char *text;                /* of api_fixture_text */
 };
 
 int api_fixture_setup(void **state);
