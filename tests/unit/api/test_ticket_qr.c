@@ -1,4 +1,5 @@
 #include "sale/qr.h"
+#include "sale/sale_parts.h"
 
 #include "unit/api/api_fixture.h"
 
@@ -107,6 +108,23 @@ static void test_refunded(void **state)
   api_fixture_refused(fixture, 404, "TICKET_NOT_FOUND", "GET", path, NULL);
 }
 
+/* An order without issues has no codes. */
+static void test_before_codes(void **state)
+{
+  struct api_fixture *fixture = *state;
+  struct store_fixture *store = &fixture->sale->store;
+  struct table *orders = fixture->sale->sale->orders;
+  store_fixture_put(store, orders,
+                    "{'pk':{'S':'ORDER#old'},'sk':{'S':'METADATA'},'orderId':{'S':'old'},"
+                    "'eventId':{'S':'evt'},'userId':{'S':'alice'},'status':{'S':'PAID'},"
+                    "'seatIds':{'L':[{'S':'A-1-1'}]}}");
+  api_fixture_as(fixture, "alice", ROLE_USER);
+  api_fixture_refused(fixture, 404, "TICKET_NOT_FOUND", "GET",
+                      "/api/v1/orders/old/tickets/evt:A-1-1/qr", NULL);
+  assert_true(api_fixture_has(fixture, "from before tickets had codes"));
+  store_fixture_delete(store, orders, "{'pk':{'S':'ORDER#old'},'sk':{'S':'METADATA'}}");
+}
+
 /* Whatever allocation fails: the image, or a refusal to try again. */
 static void test_no_memory(void **state)
 {
@@ -136,10 +154,8 @@ static void test_no_memory(void **state)
 int main(void)
 {
   const struct CMUnitTest tests[] = {
-      WITH_API(test_images),
-      WITH_API(test_not_found),
-      WITH_API(test_refunded),
-      WITH_API(test_no_memory),
+      WITH_API(test_images),       WITH_API(test_not_found), WITH_API(test_refunded),
+      WITH_API(test_before_codes), WITH_API(test_no_memory),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
