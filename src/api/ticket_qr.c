@@ -5,6 +5,8 @@
 
 _Static_assert((size_t)TICKET_CODE_TEXT_MAX <= QR_TEXT_BYTES_MAX,
                "every ticket's code can be drawn");
+_Static_assert((int)SEAT_EVENT_ID_BYTES + 1 + (int)SEAT_ID_BYTES <= ROUTE_PARAMETER_BYTES,
+               "every ticket's id can stand in a path");
 
 /* The caller's order; an administrator sees any. */
 static enum sale_refusal find_order(struct exchange *exchange, struct sale_order *order)

@@ -23,7 +23,7 @@ static const struct sale_refusal_row ROWS[SALE_REFUSALS] = {
     [SALE_TICKET_REFUNDED] = {409, "TICKET_REFUNDED",
                               "the ticket was refunded: it admits nobody any more"},
     [SALE_ALREADY_ADMITTED] = {409, "ALREADY_ADMITTED",
-                               "somebody came in with this ticket before: see first_admitted_at"},
+                               "somebody came in with this ticket before: see admitted_at"},
     [SALE_EVENT_EXISTS] = {409, "EVENT_EXISTS", "an event with this id is there already"},
     [SALE_CLOSED] = {409, "SALE_CLOSED", "the event is not on sale now"},
     [SALE_ADMISSION_REQUIRED] = {403, "ADMISSION_REQUIRED",
