@@ -7,6 +7,7 @@
 #ifndef TACOS_API_API_H
 #define TACOS_API_API_H
 
+#include "bus/bus.h"
 #include "net/compress.h"
 #include "net/server.h"
 #include "net/static_files.h"
@@ -28,6 +29,7 @@ struct api {
   struct loop *loop;
   struct store *store;
   struct sale *sale;
+  struct buses *buses;
   struct provider_simulator *simulator; /* NULL: payments are real */
   struct shield *shield;
   struct users *users;

@@ -55,6 +55,10 @@ void api_admin_refund(struct exchange *exchange);
 void api_ticket_keys(struct exchange *exchange);
 void api_admin_checkin(struct exchange *exchange);
 
+/* deliveries.c */
+void api_admin_delivery_list(struct exchange *exchange);
+void api_admin_delivery_replay(struct exchange *exchange);
+
 /* report.c */
 void api_admin_report(struct exchange *exchange);
 

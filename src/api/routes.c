@@ -58,6 +58,9 @@ static const struct route HTTP_ROUTES[] = {
      api_admin_refund},
     {POST, V1 "/admin/checkin", AUTH_ADMIN, KEY_REQUIRED, REQUEST_BYTES, api_admin_checkin},
     {GET, V1 "/admin/events/{id}/report", AUTH_ADMIN, KEY_NONE, 0, api_admin_report},
+    {GET, V1 "/admin/deliveries", AUTH_ADMIN, KEY_NONE, 0, api_admin_delivery_list},
+    {POST, V1 "/admin/deliveries/{id}/replay", AUTH_ADMIN, KEY_REQUIRED, REQUEST_BYTES,
+     api_admin_delivery_replay},
 };
 
 static const struct route OPERATIONS_ROUTES[] = {

@@ -59,7 +59,10 @@ static bool open_messages(struct rooms *rooms, int64_t now_ms, struct error *err
   if (rooms->queues == NULL) return false;
   with_queues.queues = rooms->queues;
   rooms->buses = buses_open(&with_queues, now_ms, error);
-  return rooms->buses != NULL && wiring_make(rooms->queues, rooms->buses, now_ms, error);
+  if (rooms->buses == NULL || !wiring_make(rooms->queues, rooms->buses, now_ms, error))
+    return false;
+  const char *url = rooms->options->notification_url;
+  return url == NULL || wiring_notify(rooms->buses, bytes_of_text(url), now_ms, error);
 }
 
 static bool open_sale(struct rooms *rooms, struct error *error)
@@ -142,6 +145,7 @@ void rooms_lend(struct rooms *rooms, struct api *api)
   api->world = rooms->world;
   api->loop = rooms->loop;
   api->sale = rooms->sale;
+  api->buses = rooms->buses;
   api->simulator = rooms->simulator;
   api->shield = rooms->shield;
   api->passwords = rooms->passwords;

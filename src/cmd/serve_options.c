@@ -1,5 +1,6 @@
 #include "cmd/serve_options.h"
 
+#include "bus/limits.h"
 #include "net/address.h"
 
 #include <stdlib.h>
@@ -134,6 +135,32 @@ static bool take_provider(const struct arguments *arguments, struct serve_option
                    "--payment-provider and --payment-secret-file go together");
 }
 
+/* "http://host" or "https://host", and what may follow; no user, whose password would be shown. */
+static bool is_web_url(struct bytes url)
+{
+  struct bytes scheme = BYTES("http://");
+  if (!bytes_starts_with(url, scheme)) scheme = BYTES("https://");
+  if (!bytes_starts_with(url, scheme) || url.size > BUS_URL_MAX) return false;
+  for (size_t i = 0; i < url.size; i++)
+    if (url.data[i] <= ' ' || url.data[i] >= 0x7F) return false;
+  size_t end = scheme.size;
+  while (end < url.size && memchr("/?#", url.data[end], 3) == NULL) end++;
+  struct bytes host = bytes_of(url.data + scheme.size, end - scheme.size);
+  return host.size > 0 && host.data[0] != ':' && memchr(host.data, '@', host.size) == NULL;
+}
+
+static bool take_notifications(const struct arguments *arguments, struct serve_options *options,
+                               struct error *error)
+{
+  const char *url = arguments->options[OPTION_NOTIFICATION_URL];
+  options->notification_url = url;
+  if (url == NULL || is_web_url(bytes_of_text(url))) return true;
+  return error_set(error, ERROR_INVALID,
+                   "--notification-url '%s' is no URL for webhooks: write it like "
+                   "https://mail.example/tacos",
+                   url);
+}
+
 bool serve_options_parse(const struct arguments *arguments, struct serve_options *options,
                          struct error *error)
 {
@@ -150,7 +177,8 @@ bool serve_options_parse(const struct arguments *arguments, struct serve_options
                    &options->limits.connections_per_address, error) ||
       !take_number(arguments, OPTION_DRAIN_SECONDS, DRAIN_SECONDS_MAX, &drain_s, error) ||
       !take_rates(arguments, options, error) || !take_provider(arguments, options, error) ||
-      !take_tls(arguments, options, error) || !take_lists(arguments, options, error))
+      !take_notifications(arguments, options, error) || !take_tls(arguments, options, error) ||
+      !take_lists(arguments, options, error))
     return false;
   options->limits.drain_ms = drain_s * MS_PER_S;
   return true;

@@ -26,6 +26,7 @@ struct serve_options {
   uint32_t payment_delay_ms;
   const char *payment_provider; /* NULL: the simulator */
   const char *payment_secret_file;
+  const char *notification_url; /* NULL: where notifications go stays as it is */
 };
 
 /* The rows of the rate limits with the operator's numbers. */

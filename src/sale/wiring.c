@@ -1,5 +1,7 @@
 #include "sale/wiring.h"
 
+#include "base/check.h"
+
 enum {
   VISIBILITY_S = 30,
   RETENTION_S = 14 * 86400,
@@ -62,6 +64,7 @@ static const struct {
 };
 
 static const char ARCHIVE[] = "everything";
+static const char NOTIFICATION[] = "notification"; /* the target's id */
 
 /* What the parts of one call share. */
 struct wiring {
@@ -97,15 +100,28 @@ static bool make_queue(struct wiring *wiring, struct bytes name,
                       wiring->error) == QUEUE_OK;
 }
 
+static void set_defaults(struct queue_settings *settings)
+{
+  queue_settings_init(settings, false);
+  settings->visibility_s = VISIBILITY_S;
+  settings->retention_s = RETENTION_S;
+  settings->wait_s = WAIT_S;
+}
+
+/* Notifications come from buses, so theirs is no queue's dead-letter queue. */
+static bool make_notifications_queue(struct wiring *wiring)
+{
+  struct queue_settings settings;
+  set_defaults(&settings);
+  return make_queue(wiring, BYTES(WIRING_NOTIFICATIONS_DLQ), &settings);
+}
+
 static bool make_queues(struct wiring *wiring)
 {
   for (size_t i = 0; i < sizeof QUEUES / sizeof QUEUES[0]; i++) {
     struct buffer dead_letter;
     struct queue_settings settings;
-    queue_settings_init(&settings, false);
-    settings.visibility_s = VISIBILITY_S;
-    settings.retention_s = RETENTION_S;
-    settings.wait_s = WAIT_S;
+    set_defaults(&settings);
     buffer_init(&dead_letter, wiring->arena.memory);
     bool made = buffer_append_format(&dead_letter, "%s-dlq", QUEUES[i].name) ||
                 no_memory(wiring->error);
@@ -117,7 +133,7 @@ static bool make_queues(struct wiring *wiring)
     buffer_free(&dead_letter);
     if (!made) return false;
   }
-  return true;
+  return make_notifications_queue(wiring);
 }
 
 /* ---- buses ---- */
@@ -172,7 +188,7 @@ static bool make_rule(struct wiring *wiring, size_t i)
   if (RULES[i].queue != NULL)
     bus_target_init(&target, BYTES("queue"), BUS_TARGET_QUEUE, bytes_of_text(RULES[i].queue));
   else
-    bus_target_init(&target, BYTES("notification"), BUS_TARGET_LOG, BYTES(""));
+    bus_target_init(&target, bytes_of_text(NOTIFICATION), BUS_TARGET_LOG, BYTES(""));
   const struct bus_rule rule = {.name = bytes_of_text(RULES[i].name),
                                 .pattern = buffer_bytes(&pattern),
                                 .targets = &target,
@@ -183,19 +199,90 @@ static bool make_rule(struct wiring *wiring, size_t i)
   return made;
 }
 
-bool wiring_make(struct queues *queues, struct buses *buses, int64_t now_ms, struct error *error)
+static struct wiring *open_wiring(struct buses *buses, int64_t now_ms, struct error *error)
 {
   struct memory *memory = buses_memory(buses);
   struct wiring *wiring = memory_alloc(memory, sizeof *wiring);
-  if (wiring == NULL) return no_memory(error);
-  wiring->queues = queues;
+  if (wiring == NULL) {
+    no_memory(error);
+    return NULL;
+  }
+  wiring->queues = NULL;
   wiring->buses = buses;
   wiring->now_ms = now_ms;
   wiring->error = error;
   arena_init(&wiring->arena, memory);
+  return wiring;
+}
+
+static void close_wiring(struct wiring *wiring)
+{
+  arena_free(&wiring->arena);
+  memory_free(buses_memory(wiring->buses), wiring, sizeof *wiring);
+}
+
+bool wiring_make(struct queues *queues, struct buses *buses, int64_t now_ms, struct error *error)
+{
+  struct wiring *wiring = open_wiring(buses, now_ms, error);
+  if (wiring == NULL) return false;
+  wiring->queues = queues;
   bool made = make_queues(wiring) && make_buses(wiring);
   for (size_t i = 0; made && i < sizeof RULES / sizeof RULES[0]; i++) made = make_rule(wiring, i);
-  arena_free(&wiring->arena);
-  memory_free(memory, wiring, sizeof *wiring);
+  close_wiring(wiring);
   return made;
+}
+
+/* ---- notifications ---- */
+
+static bool is_webhook(const struct bus_target *target, struct bytes url)
+{
+  return target->kind == BUS_TARGET_WEBHOOK && bytes_equal(target->address, url) &&
+         target->retries == BUS_RETRIES && target->age_s == BUS_AGE_S_MAX &&
+         bytes_equal(target->dead_letter, BYTES(WIRING_NOTIFICATIONS_DLQ));
+}
+
+static bool notify_by(struct wiring *wiring, struct bus *bus, const struct bus_rule *rule,
+                      struct bytes url)
+{
+  struct bus_target targets[BUS_TARGETS_MAX];
+  struct bytes id = bytes_of_text(NOTIFICATION);
+  struct bus_rule changed = *rule;
+  uint32_t at = 0;
+  for (uint32_t i = 0; i < rule->target_count; i++) targets[i] = rule->targets[i];
+  while (at < rule->target_count && !bytes_equal(targets[at].id, id)) at++;
+  if (at < rule->target_count && is_webhook(&targets[at], url)) return true;
+  if (at == BUS_TARGETS_MAX)
+    return error_set(wiring->error, ERROR_INVALID,
+                     "rule %.*s has no room for a target '%s': take one of its %d away",
+                     BYTES_FORMAT(rule->name), NOTIFICATION, BUS_TARGETS_MAX);
+  if (at == rule->target_count) {
+    bus_target_init(&targets[at], id, BUS_TARGET_WEBHOOK, url);
+    changed.target_count++;
+  }
+  targets[at].kind = BUS_TARGET_WEBHOOK;
+  targets[at].address = url;
+  targets[at].group = BYTES("");
+  targets[at].retries = BUS_RETRIES;
+  targets[at].age_s = BUS_AGE_S_MAX;
+  targets[at].dead_letter = BYTES(WIRING_NOTIFICATIONS_DLQ);
+  changed.targets = targets;
+  struct plan *plan = begin(wiring);
+  return commit(wiring, bus_rule_put(bus, plan, &changed, wiring->now_ms, wiring->error));
+}
+
+bool wiring_notify(struct buses *buses, struct bytes url, int64_t now_ms, struct error *error)
+{
+  struct wiring *wiring = open_wiring(buses, now_ms, error);
+  if (wiring == NULL) return false;
+  bool done = true;
+  for (size_t i = 0; done && i < sizeof RULES / sizeof RULES[0]; i++) {
+    if (RULES[i].queue != NULL) continue;
+    struct bus *bus = bus_find(buses, bytes_of_text(RULES[i].bus));
+    CHECK(bus != NULL);
+    const struct bus_rule *rule = bus_rule_find(bus, bytes_of_text(RULES[i].name));
+    CHECK(rule != NULL);
+    done = notify_by(wiring, bus, rule, url);
+  }
+  close_wiring(wiring);
+  return done;
 }

@@ -41,6 +41,18 @@ from cli import Server, expect_failure, run
      "--connections-per-address '1 ' is no number from 0 to 10000000"),
     (["--drain-seconds", "1.5"], "--drain-seconds '1.5' is no number from 0 to 3600"),
     (["--tls", "yes"], "--tls 'yes' is unknown: 'self', or give --tls-cert and --tls-key"),
+    (["--notification-url", "mail.example"],
+     "--notification-url 'mail.example' is no URL for webhooks: write it like "
+     "https://mail.example/tacos"),
+    (["--notification-url", "ftp://mail.example/"],
+     "--notification-url 'ftp://mail.example/' is no URL for webhooks: write it like "
+     "https://mail.example/tacos"),
+    (["--notification-url", "https:///tacos"],
+     "--notification-url 'https:///tacos' is no URL for webhooks: write it like "
+     "https://mail.example/tacos"),
+    (["--notification-url", "http://a b/"],
+     "--notification-url 'http://a b/' is no URL for webhooks: write it like "
+     "https://mail.example/tacos"),
     (["--tls-cert", "c.pem"], "--tls-cert and --tls-key go together"),
     (["--tls-key", "k.pem"], "--tls-cert and --tls-key go together"),
     (["--tls", "self", "--tls-cert", "c.pem", "--tls-key", "k.pem"],

@@ -102,6 +102,105 @@ static void test_what_an_operator_changed_stays(void **state)
   assert_int_equal(found->targets[0].kind, BUS_TARGET_WEBHOOK);
 }
 
+/* ---- notifications ---- */
+
+static const struct bus_target *notification(struct sale_fixture *fixture, const char *bus,
+                                             const char *rule)
+{
+  const struct bus_rule *found = bus_rule_find(bus_find(fixture->buses, bytes_of_text(bus)),
+                                               bytes_of_text(rule));
+  assert_non_null(found);
+  for (uint32_t i = 0; i < found->target_count; i++)
+    if (bytes_equal(found->targets[i].id, BYTES("notification"))) return &found->targets[i];
+  return NULL;
+}
+
+static void expect_webhook(struct sale_fixture *fixture, const char *bus, const char *rule,
+                           const char *url)
+{
+  const struct bus_target *target = notification(fixture, bus, rule);
+  assert_non_null(target);
+  assert_int_equal(target->kind, BUS_TARGET_WEBHOOK);
+  assert_true(bytes_equal(target->address, bytes_of_text(url)));
+  assert_int_equal(target->age_s, 259200);
+  assert_int_equal(target->retries, 185);
+  assert_true(bytes_equal(target->dead_letter, BYTES(WIRING_NOTIFICATIONS_DLQ)));
+  assert_non_null(queue_find(fixture->queues, target->dead_letter));
+}
+
+static bool notify(struct sale_fixture *fixture, const char *url)
+{
+  return wiring_notify(fixture->buses, bytes_of_text(url), fixture->now_ms, &fixture->error);
+}
+
+static void test_notifications_go_to_the_webhook(void **state)
+{
+  struct sale_fixture *fixture = *state;
+  static const char *const urls[] = {"http://127.0.0.1:9/a?key=1", "https://mail.example/b"};
+  sale_fixture_wire(fixture);
+  for (size_t i = 0; i < 2; i++) {
+    assert_true(notify(fixture, urls[i]));
+    uint64_t before = store_appended(fixture->store.store);
+    assert_true(notify(fixture, urls[i]));
+    assert_int_equal(store_appended(fixture->store.store), before);
+    sale_fixture_settle(fixture);
+    sale_fixture_reopen(fixture);
+    expect_webhook(fixture, WIRING_TICKET_BUS, "ticket-status-changed", urls[i]);
+    expect_webhook(fixture, WIRING_RESERVATION_BUS, "reservation-confirmed", urls[i]);
+    assert_null(notification(fixture, WIRING_TICKET_BUS, "ticket-created"));
+  }
+  assert_false(notify(fixture, "ftp://mail.example/"));
+  assert_int_equal(fixture->error.code, ERROR_INVALID);
+}
+
+/* Gives the rule reservation-confirmed `count` targets of an operator's. */
+static void put_targets(struct sale_fixture *fixture, uint32_t count)
+{
+  static const char *const ids[BUS_TARGETS_MAX] = {"a", "b", "c", "d", "e"};
+  struct bus_target targets[BUS_TARGETS_MAX];
+  struct bus *bus = bus_find(fixture->buses, BYTES(WIRING_RESERVATION_BUS));
+  struct bus_rule rule = *bus_rule_find(bus, BYTES("reservation-confirmed"));
+  for (uint32_t i = 0; i < count; i++)
+    bus_target_init(&targets[i], bytes_of_text(ids[i]), BUS_TARGET_LOG, BYTES(""));
+  rule.targets = targets;
+  rule.target_count = count;
+  struct plan *plan = sale_fixture_plan(fixture);
+  assert_int_equal(bus_rule_put(bus, plan, &rule, fixture->now_ms, &fixture->error), BUS_OK);
+  sale_fixture_commit(fixture);
+}
+
+static void test_other_targets_stay(void **state)
+{
+  struct sale_fixture *fixture = *state;
+  sale_fixture_wire(fixture);
+  put_targets(fixture, BUS_TARGETS_MAX - 1);
+  assert_true(notify(fixture, "https://mail.example/"));
+  expect_webhook(fixture, WIRING_RESERVATION_BUS, "reservation-confirmed", "https://mail.example/");
+  struct bus *bus = bus_find(fixture->buses, BYTES(WIRING_RESERVATION_BUS));
+  const struct bus_rule *rule = bus_rule_find(bus, BYTES("reservation-confirmed"));
+  assert_int_equal(rule->target_count, BUS_TARGETS_MAX);
+  assert_true(bytes_equal(rule->targets[0].id, BYTES("a")));
+  put_targets(fixture, BUS_TARGETS_MAX);
+  assert_false(notify(fixture, "https://mail.example/"));
+  assert_int_equal(fixture->error.code, ERROR_INVALID);
+}
+
+static void test_notify_without_memory(void **state)
+{
+  struct sale_fixture *fixture = *state;
+  struct memory *memory = &fixture->store.world->memory;
+  sale_fixture_wire(fixture);
+  bool done = false;
+  for (uint64_t nth = 1; !done; nth++) {
+    memory->fail_at = memory->calls + nth;
+    done = notify(fixture, "https://mail.example/");
+    memory->fail_at = 0;
+    if (!done) assert_int_equal(fixture->error.code, ERROR_NO_MEMORY);
+  }
+  expect_webhook(fixture, WIRING_TICKET_BUS, "ticket-status-changed", "https://mail.example/");
+  expect_webhook(fixture, WIRING_RESERVATION_BUS, "reservation-confirmed", "https://mail.example/");
+}
+
 /* Each allocation fails once; the next attempt makes what is missing. */
 static void test_no_memory(void **state)
 {
@@ -133,6 +232,9 @@ int main(void)
       WITH_SALE(test_queues_are_those_of_the_contract),
       WITH_SALE(test_rules_and_archives_are_made_once),
       WITH_SALE(test_what_an_operator_changed_stays),
+      WITH_SALE(test_notifications_go_to_the_webhook),
+      WITH_SALE(test_other_targets_stay),
+      WITH_SALE(test_notify_without_memory),
       WITH_SALE(test_no_memory),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
