@@ -12,6 +12,23 @@
 
 static const char PENDING[] = "/api/v1/admin/deliveries?state=pending";
 
+static const char FAILED[] = "/api/v1/admin/deliveries?state=failed";
+
+static bool never(void *context, const struct bus_request *request, const struct bus_reply *reply,
+                  struct client_handle *handle, struct error *error)
+{
+  (void)context, (void)request, (void)reply, (void)handle;
+  return error_set(error, ERROR_INVALID, "nobody is there");
+}
+
+static void cancel(void *context, struct client_handle handle)
+{
+  (void)context, (void)handle;
+}
+
+/* Takes no request, and never will: deliveries fail at once. */
+static const struct bus_sender NOBODY = {.send = never, .cancel = cancel};
+
 /* Buses whose webhooks nobody sends, and an administrator who asks. */
 static void wire(struct api_fixture *fixture)
 {
@@ -60,6 +77,43 @@ static void test_log(void **state)
   assert_true(api_fixture_has(fixture, "{'deliveries':[],"));
 }
 
+/* The number of failed deliveries, all of whose attempts are over. */
+static uint32_t count_failed(struct api_fixture *fixture)
+{
+  uint32_t count = 0;
+  fixture->sale->now_ms = world_clock_ms(fixture->api.world);
+  sale_fixture_run(fixture->sale);
+  api_fixture_get(fixture, 200, FAILED);
+  struct bytes rest = fixture->reply.body;
+  for (size_t at; (at = bytes_find(rest, BYTES("\"FAILED\""))) != SIZE_MAX; count++)
+    rest = bytes_of(rest.data + at + 1, rest.size - at - 1);
+  return count;
+}
+
+static void test_replay(void **state)
+{
+  struct api_fixture *fixture = *state;
+  char path[128];
+  fixture->sale->sender = &NOBODY;
+  wire(fixture);
+  sell(fixture);
+  uint32_t count = count_failed(fixture);
+  assert_true(count > 0);
+  assert_true(api_fixture_has(fixture, "nobody is there"));
+  assert_false(api_fixture_has(fixture, "next_attempt_at"));
+  const char *id = api_fixture_text(fixture, "id");
+  snprintf(path, sizeof path, "/api/v1/admin/deliveries/%s/replay", id);
+  fixture->key = "11111111-2222-4333-8444-555555555555";
+  api_fixture_post(fixture, 200, path, NULL);
+  assert_string_equal(api_fixture_text(fixture, "delivery_id"), id);
+  assert_true(api_fixture_has(fixture, "'state':'PENDING'"));
+  api_fixture_get(fixture, 200, PENDING);
+  assert_true(api_fixture_has(fixture, id));
+  api_fixture_post(fixture, 200, path, NULL);
+  api_fixture_expect_header(fixture, "x-idempotency-cached", "true");
+  assert_int_equal(count_failed(fixture), count);
+}
+
 static void test_refused(void **state)
 {
   struct api_fixture *fixture = *state;
@@ -89,6 +143,7 @@ int main(void)
 {
   const struct CMUnitTest tests[] = {
       WITH_API(test_log),
+      WITH_API(test_replay),
       WITH_API(test_refused),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

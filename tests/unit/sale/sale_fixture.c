@@ -98,6 +98,7 @@ static void open_wires(struct sale_fixture *fixture)
                                         .queues = fixture->queues,
                                         .world = fixture->store.world,
                                         .memory = memory,
+                                        .sender = fixture->sender,
                                         .account = BYTES("000000000000"),
                                         .region = BYTES("ap-northeast-2"),
                                         .signing_key = BYTES("secret")};

@@ -25,6 +25,7 @@ struct sale_fixture {
   uint32_t told; /* calls of seats_changed */
   /* With sale_fixture_wire. */
   bool wired;
+  const struct bus_sender *sender; /* of webhooks; NULL: they wait. Set before */
   struct queues *queues;
   struct buses *buses;
   struct relay *relay;
