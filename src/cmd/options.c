@@ -57,7 +57,7 @@ const struct option_definition OPTIONS[OPTION_COUNT] = {
     [OPTION_PAYMENT_SECRET_FILE] = {"payment-secret-file", "FILE", "TACOS_PAYMENT_SECRET_FILE",
                                     NULL, "its bearer token, mode 0600"},
     [OPTION_NOTIFICATION_URL] = {"notification-url", "URL", "TACOS_NOTIFICATION_URL", NULL,
-                                 "webhook that is told of sold tickets; without it as before"},
+                                 "webhook for changes of tickets and orders; without it as before"},
     [OPTION_CONFIG] = {"config", "FILE", "TACOS_CONFIG", NULL,
                        "settings as JSON, named as these options; options and variables go first"},
     [OPTION_FILES_ONLY] = {"files-only", NULL, NULL, NULL,
