@@ -19,7 +19,7 @@ struct route_naive_fit {
 static inline bool route_naive_is_value(struct bytes value, bool is_rest)
 {
   static const char good[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~:";
-  if (value.size < 1 || value.size > 128) return false;
+  if (value.size < 1 || value.size > 136) return false;
   for (size_t i = 0; i < value.size; i++) {
     bool is_good = value.data[i] != 0 && strchr(good, value.data[i]) != NULL;
     if (!is_good && !(is_rest && value.data[i] == '/')) return false;
