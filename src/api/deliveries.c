@@ -57,8 +57,8 @@ void api_admin_delivery_list(struct exchange *exchange)
   struct error error;
   uint32_t limit;
   uint32_t count;
-  if (!take_state(exchange, &state) || !query_text(exchange, "cursor", &cursor) ||
-      !query_number(exchange, "limit", 1, DELIVERIES_MAX, DELIVERIES_DEFAULT, &limit))
+  if (!take_state(exchange, &state) ||
+      !query_page(exchange, DELIVERIES_MAX, DELIVERIES_DEFAULT, &cursor, &limit))
     return;
   struct bus_delivery *list = arena_alloc_array(&exchange->arena, limit, sizeof *list);
   enum bus_status status = BUS_UNAVAILABLE;
@@ -66,7 +66,7 @@ void api_admin_delivery_list(struct exchange *exchange)
     status = bus_delivery_list(api->buses, state, &cursor, limit, &exchange->arena, list, &count,
                                &error);
   if (status == BUS_INVALID) {
-    body_refuse(exchange, "cursor", "must be the next_cursor of an earlier answer");
+    query_refuse_cursor(exchange);
     return;
   }
   if (status != BUS_OK) {

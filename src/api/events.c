@@ -33,9 +33,7 @@ void api_event_list(struct exchange *exchange)
   const struct api *api = exchange->context;
   struct bytes cursor;
   uint32_t limit;
-  if (!query_text(exchange, "cursor", &cursor) ||
-      !query_number(exchange, "limit", 1, EVENTS_MAX, EVENTS_DEFAULT, &limit))
-    return;
+  if (!query_page(exchange, EVENTS_MAX, EVENTS_DEFAULT, &cursor, &limit)) return;
   int64_t now_ms = world_clock_ms(api->world);
   struct render render;
   render_begin(&render, exchange);

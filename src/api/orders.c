@@ -1,5 +1,4 @@
 #include "api/answer.h"
-#include "api/body.h"
 #include "api/handlers.h"
 #include "api/query.h"
 #include "api/render.h"
@@ -12,16 +11,14 @@ void api_order_list(struct exchange *exchange)
   struct bytes cursor;
   uint32_t limit;
   uint32_t count;
-  if (!query_text(exchange, "cursor", &cursor) ||
-      !query_number(exchange, "limit", 1, ORDERS_MAX, ORDERS_DEFAULT, &limit))
-    return;
+  if (!query_page(exchange, ORDERS_MAX, ORDERS_DEFAULT, &cursor, &limit)) return;
   struct sale_order *list = arena_alloc_array(&exchange->arena, limit, sizeof *list);
   enum sale_refusal refusal = SALE_UNAVAILABLE;
   if (list != NULL)
     refusal = sale_order_list(api->sale, &exchange->arena, api_user_id(exchange), &cursor, limit,
                               world_clock_ms(api->world), list, &count);
   if (refusal == SALE_INVALID) {
-    body_refuse(exchange, "cursor", "must be the next_cursor of an earlier answer");
+    query_refuse_cursor(exchange);
     return;
   }
   if (refusal != SALE_OK) {

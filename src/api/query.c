@@ -51,6 +51,18 @@ bool query_number(struct exchange *exchange, const char *name, uint32_t least, u
   return false;
 }
 
+bool query_page(struct exchange *exchange, uint32_t most, uint32_t fallback, struct bytes *cursor,
+                uint32_t *limit)
+{
+  return query_text(exchange, "cursor", cursor) &&
+         query_number(exchange, "limit", 1, most, fallback, limit);
+}
+
+void query_refuse_cursor(struct exchange *exchange)
+{
+  body_refuse(exchange, "cursor", "must be the next_cursor of an earlier answer");
+}
+
 bool query_list(struct exchange *exchange, const char *name, struct bytes *list, uint32_t capacity,
                 uint32_t *count)
 {

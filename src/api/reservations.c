@@ -103,9 +103,7 @@ void api_reservation_list(struct exchange *exchange)
   struct bytes cursor;
   uint32_t limit;
   uint32_t count;
-  if (!query_text(exchange, "cursor", &cursor) ||
-      !query_number(exchange, "limit", 1, RESERVATIONS_MAX, RESERVATIONS_DEFAULT, &limit))
-    return;
+  if (!query_page(exchange, RESERVATIONS_MAX, RESERVATIONS_DEFAULT, &cursor, &limit)) return;
   int64_t now_ms = world_clock_ms(api->world);
   struct sale_reservation *list = arena_alloc_array(&exchange->arena, limit, sizeof *list);
   enum sale_refusal refusal = SALE_UNAVAILABLE;
@@ -113,7 +111,7 @@ void api_reservation_list(struct exchange *exchange)
     refusal = sale_reservation_list(api->sale, &exchange->arena, api_user_id(exchange), &cursor,
                                     limit, now_ms, list, &count);
   if (refusal == SALE_INVALID) {
-    body_refuse(exchange, "cursor", "must be the next_cursor of an earlier answer");
+    query_refuse_cursor(exchange);
     return;
   }
   if (refusal != SALE_OK) {
