@@ -256,9 +256,12 @@ static void test_every_allocation_fails_once(void **state)
     http2_fixture_request(fixture, "GET", "/events", NULL);
     http2_fixture_request(fixture, "GET", "/later", NULL);
     http2_fixture_request(fixture, "GET", "/large", NULL);
+    http2_fixture_request(fixture, "GET", "/asked", NULL);
     http2_fixture_run(fixture, 200);
     server_publish(fixture->server, fixture->topic, BYTES("data: 1\n\n"));
-    http2_fixture_run(fixture, 200);
+    http2_fixture_run(fixture, 2 * HTTP2_ASK_MS);
+    fixture->keep_asks = true;
+    http2_fixture_run(fixture, HTTP2_ASK_MS);
     for (size_t i = 0; i < fixture->kept_count; i++) http2_fixture_answer(fixture, i);
     http2_fixture_run(fixture, 200);
     server_drain(fixture->server);
