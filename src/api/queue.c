@@ -5,6 +5,7 @@
 #include "api/line.h"
 #include "api/query.h"
 #include "api/render.h"
+#include "base/check.h"
 #include "room/pace.h"
 #include "sale/seat_plan.h"
 
@@ -17,7 +18,7 @@ enum {
 
 /* ---- refusals ---- */
 
-static const struct refusal_row {
+static const struct room_row {
   uint16_t status;
   const char *code;
   const char *message;
@@ -36,7 +37,7 @@ static const struct refusal_row {
 static void render_room_refusal(struct exchange *exchange, enum room_status status,
                                 struct bytes details)
 {
-  const struct refusal_row *row = &REFUSALS[status];
+  const struct room_row *row = &REFUSALS[status];
   exchange_reply_error(exchange, row->status, row->code, bytes_of_text(row->message), details);
   if (status == ROOM_UNAVAILABLE) exchange_add_header(exchange, BYTES("retry-after"), BYTES("1"));
   if (status == ROOM_IS_FULL) exchange_add_header(exchange, BYTES("retry-after"), BYTES("30"));
