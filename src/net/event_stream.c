@@ -57,8 +57,6 @@ bool event_stream_begin(struct connection *connection, struct exchange *exchange
 {
   struct reactor *reactor = connection->reactor;
   if (!begin(connection, exchange)) {
-    exchange->reply.topic = NULL;
-    exchange->reply.ask = NULL;
     exchange_refuse(exchange, REFUSAL_MEMORY);
     http1_deliver(connection, exchange);
     return false;

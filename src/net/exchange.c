@@ -111,6 +111,10 @@ void exchange_reply(struct exchange *exchange, uint16_t status, struct bytes con
   exchange->reply.status = status;
   exchange->reply.content_type = content_type;
   exchange->reply.body = body;
+  exchange->reply.topic = NULL;
+  exchange->reply.ask = NULL;
+  exchange->reply.told = false;
+  exchange->reply.last = false;
 }
 
 void exchange_reply_json(struct exchange *exchange, uint16_t status, struct bytes json)

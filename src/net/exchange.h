@@ -110,7 +110,7 @@ static inline struct bytes exchange_parameter(const struct exchange *exchange, u
   return exchange->match.parameters[index];
 }
 
-/* Sets status, type and body. */
+/* Sets status, type and body, in place of any reply set before. */
 void exchange_reply(struct exchange *exchange, uint16_t status, struct bytes content_type,
                     struct bytes body);
 

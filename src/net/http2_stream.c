@@ -401,8 +401,6 @@ static bool begin_events(struct http2_stream *stream)
   struct exchange *exchange = stream->exchange;
   struct reactor *reactor = exchange->reactor;
   if (!subscribe(stream)) {
-    exchange->reply.topic = NULL;
-    exchange->reply.ask = NULL;
     exchange_refuse(exchange, REFUSAL_MEMORY);
     return false;
   }

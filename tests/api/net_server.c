@@ -146,7 +146,10 @@ struct asked {
   char name[64];
 };
 
-/* The next number with the stream's name; names that begin with d wait for the log. */
+/*
+ * The next number with the stream's name; names that begin with d wait for the log, those that
+ * begin with q are told nothing.
+ */
 static void ask(struct exchange *exchange)
 {
   struct test_server *self = exchange->context;
@@ -161,7 +164,8 @@ static void ask(struct exchange *exchange)
   if (asked->number == asked->last)
     exchange_end_stream(exchange, bytes_of(text, (size_t)size));
   else
-    exchange_reply_event(exchange, bytes_of(asked, sizeof *asked), bytes_of(text, (size_t)size));
+    exchange_reply_event(exchange, bytes_of(asked, sizeof *asked),
+                         bytes_of(text, asked->name[0] == 'q' ? 0 : (size_t)size));
   if (asked->name[0] == 'd') exchange_wait_for(exchange, ++self->appended);
   exchange_send(exchange);
 }

@@ -242,10 +242,13 @@ def test_asked_while_they_come_and_go(door):
     assert wait_until(lambda: streams_open(door) == 0)
 
 
-def test_silent_streams_that_are_asked_get_pings(reactors):
+def test_readers_with_nothing_to_be_told_get_pings(reactors):
     with Door(reactors=reactors, stream_ping_ms=200) as door:
-        with asked(door, "rare", milliseconds=600000) as subscriber:
-            assert [subscriber.next() for _ in range(3)] == [FIRST, PING, PING]
+        with asked(door, "quiet", milliseconds=10) as often, \
+             asked(door, "quiet", milliseconds=600000) as seldom:
+            for subscriber in (often, seldom):
+                assert [subscriber.next() for _ in range(3)] == [FIRST, PING, PING]
+            assert door.metrics()["tacos_net_asks_total"] > 10
 
 
 # ---- silence, and readers that are slow ----
