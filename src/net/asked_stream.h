@@ -15,8 +15,8 @@
  * Memory: one struct on the reactor's memory, which is all that a stream at rest has beyond its
  * connection: measured, 368 bytes of resident memory each with 18,000 of them. An ask with nothing
  * to tell costs 1.0 us of the thread's time with reactors 0, the handler of tests/api/net_server.c
- * included, and 3.0 us of two threads' with reactors 2; one that tells an event, 14 us, of which
- * nearly all is the socket's. Threads: the reactor's; handlers are asked on the engine's, by way of
+ * included, and 3.0 us of all threads' with reactors 2; one that tells an event, 14 us with the
+ * write to its socket. Threads: the reactor's; handlers are asked on the engine's, by way of
  * reactor_dispatch.
  */
 #ifndef TACOS_NET_ASKED_STREAM_H

@@ -206,20 +206,28 @@ static void test_refused_asks(void **state)
   assert_int_equal(server_fixture_refused(&fixture, REFUSAL_MEMORY), 5);
 }
 
+/* What is known of the stream's client, behind a proxy, though others asked meanwhile. */
 static void test_what_the_handler_sees(void **state)
 {
-  (void)state;
+  close_fixture(state);
+  struct error error;
+  struct trusted_proxies proxies = {0};
+  assert_true(trusted_proxies_parse(&proxies, BYTES("0.0.0.0/0"), &error));
+  struct server_fixture_options options = server_fixture_defaults();
+  options.proxies = &proxies;
+  server_fixture_open(&fixture, &options);
   struct net_client *client = server_fixture_connect(&fixture);
   server_fixture_send_text(&fixture, client,
-                           "GET /asked/x HTTP/1.1\r\nHost: a\r\nX-Request-ID: mine\r\n\r\n");
+                           "GET /asked/x HTTP/1.1\r\nHost: a\r\nX-Request-ID: mine\r\n"
+                           "X-Forwarded-For: 203.0.113.9\r\n\r\n");
+  struct net_client *other = server_fixture_connect(&fixture);
+  server_fixture_send_text(&fixture, other, "GET /plain HTTP/1.1\r\nHost: a\r\n\r\n");
   server_fixture_run(&fixture, 2);
-  char host[WORLD_HOST_BYTES];
-  memcpy(host, fixture.app.client, sizeof host);
-  memset(fixture.app.client, 0, sizeof fixture.app.client);
-  fixture.app.trace_id_size = 0;
+  assert_int_equal(fixture.app.handled, 2);
+  assert_string_not_equal(fixture.app.client, "203.0.113.9");
   server_fixture_run(&fixture, PERIOD_MS);
   assert_int_equal(fixture.app.asked, 1);
-  assert_string_equal(fixture.app.client, host);
+  assert_string_equal(fixture.app.client, "203.0.113.9");
   assert_true(
       bytes_equal(bytes_of(fixture.app.trace_id, fixture.app.trace_id_size), BYTES("mine")));
 }
