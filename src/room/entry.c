@@ -124,10 +124,20 @@ static void after_left(void *context, uint64_t sequence)
   (void)sequence;
   const struct entry_hook *hook = context;
   struct room *room = hook->room;
-  const struct shopper *shopper = shoppers_find(&room->shoppers, hook->number);
   line_set_state(room, hook->number, WAITER_LEFT);
-  if (shopper != NULL && shopper->holds == 0) shopping_remove(room, hook->number);
+  if (shoppers_find(&room->shoppers, hook->number) != NULL) shopping_remove(room, hook->number);
   metric_add(&room->metrics.abandoned, 1);
+}
+
+/* Who leaves with a hold counts until it ends, but chooses no more. */
+static enum room_status leave_with_hold(struct room *room, struct plan *plan,
+                                        const struct shopper *shopper)
+{
+  struct shopper changed = *shopper;
+  changed.finished = true;
+  struct bytes user_id = shopping_buyer(room, plan->arena, shopper->number);
+  bool planned = user_id.data != NULL && shopping_plan_change(room, plan, &changed, user_id);
+  return planned ? ROOM_OK : ROOM_UNAVAILABLE;
 }
 
 enum room_status room_leave(struct lobby *lobby, struct plan *plan, struct bytes text)
@@ -138,19 +148,11 @@ enum room_status room_leave(struct lobby *lobby, struct plan *plan, struct bytes
   enum waiter_state state = waiters_state(&room->waiters, token.number);
   if (state == WAITER_EXPIRED || state == WAITER_LEFT) return ROOM_OK;
   const struct shopper *shopper = shoppers_find(&room->shoppers, token.number);
+  if (shopper != NULL && shopper->holds > 0) return leave_with_hold(room, plan, shopper);
   struct entry_hook *hook = new_hook(room, plan, token.number, WAITER_LEFT);
-  bool planned = hook != NULL && admit_plan_state(room, plan, token.number, WAITER_LEFT);
-  if (shopper != NULL && shopper->holds == 0) {
-    planned = planned && room_plan_delete(room, plan, ROOM_ITEM_SHOPPER, token.number, 0);
-  } else if (shopper != NULL) {
-    /* Counts until the hold ends, but chooses no more. */
-    struct shopper changed = *shopper;
-    changed.finished = true;
-    struct bytes user_id = shopping_buyer(room, plan->arena, token.number);
-    planned = planned && user_id.data != NULL &&
-              shopping_plan_change(room, plan, &changed, user_id);
-  }
-  if (!planned) return ROOM_UNAVAILABLE;
+  if (hook == NULL || !admit_plan_state(room, plan, token.number, WAITER_LEFT) ||
+      (shopper != NULL && !room_plan_delete(room, plan, ROOM_ITEM_SHOPPER, token.number, 0)))
+    return ROOM_UNAVAILABLE;
   plan_after(plan, after_left, hook);
   return ROOM_OK;
 }

@@ -56,11 +56,15 @@ static bool entry_of(struct room *room, uint32_t number, uint64_t *hash, int64_t
   return true;
 }
 
+/* Who has finished shopping may wait again, though the sweep has not met them yet. */
 static bool is_alive(void *context, uint32_t number)
 {
   const struct room *room = context;
   enum waiter_state state = waiters_state(&room->waiters, number);
-  return state != WAITER_ABSENT && state != WAITER_EXPIRED && state != WAITER_LEFT;
+  if (state != WAITER_ADMITTED && state != WAITER_ENTERED)
+    return state == WAITER_WAITING || state == WAITER_GHOST;
+  const struct shopper *shopper = shoppers_find(&room->shoppers, number);
+  return shopper != NULL && !shopper->finished && room->lobby->wall_ms < shopper->expires_ms;
 }
 
 /* The number that this hash has and has not given up; ROOM_NOBODY: none. */

@@ -346,6 +346,7 @@ bool lobby_tick(struct lobby *lobby, int64_t wall_ms, int64_t mono_ms)
 {
   bool more = false;
   if (mono_ms > lobby->mono_ms) lobby->mono_ms = mono_ms;
+  lobby->wall_ms = wall_ms;
   bool due = lobby->mono_ms >= lobby->next_ms;
   if (due) lobby->next_ms = lobby->mono_ms + ROOM_TICK_MS;
   for (uint32_t i = 0; i < lobby->room_count; i++) {

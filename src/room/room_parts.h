@@ -86,6 +86,7 @@ struct lobby {
   struct plan *plan;
   struct room **rooms; /* by id */
   uint32_t room_count, room_capacity;
+  int64_t wall_ms; /* of the last tick */
   int64_t mono_ms;
   int64_t next_ms; /* monotonic: of the next look */
 };
