@@ -93,8 +93,7 @@ static void joined(void *context, enum room_status status, const struct room_joi
     return;
   }
   exchange_reply_json(exchange, 202, body);
-  if (joined->again)
-    exchange_add_header(exchange, BYTES("x-idempotency-cached"), BYTES("true"));
+  if (joined->again) exchange_add_header(exchange, BYTES("x-idempotency-cached"), BYTES("true"));
   exchange_wait_for(exchange, sequence);
   exchange_send(exchange);
 }

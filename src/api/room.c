@@ -16,9 +16,9 @@ struct room_body {
   int64_t admit_per_second, max_shoppers, token_ttl_sec, grace_sec, entry_sec, latency_target_ms;
 };
 
-#define NUMBER(name)                                                                               \
-  {                                                                                                \
-    #name, BODY_INTEGER, offsetof(struct room_body, name), 0, UINT32_MAX, BODY_OPTIONAL            \
+#define NUMBER(name)                                                                    \
+  {                                                                                     \
+#name, BODY_INTEGER, offsetof(struct room_body, name), 0, UINT32_MAX, BODY_OPTIONAL \
   }
 
 static const struct body_field ROOM_FIELDS[] = {

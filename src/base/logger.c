@@ -67,13 +67,17 @@ static bool is_plain(uint8_t byte)
   return byte >= 0x20 && byte < 0x7f && byte != '"' && byte != '\\';
 }
 
-/* Plain bytes from `at` on, up to the limit. */
-static size_t plain_size(struct bytes text, size_t at)
+/* Copies plain bytes from `at` on, up to the limit; where the first other one is. */
+static size_t put_plain(struct line *line, struct bytes text, size_t at)
 {
   size_t end = text.size < LOGGER_TEXT_BYTES ? text.size : LOGGER_TEXT_BYTES;
-  size_t next = at;
-  while (next < end && is_plain(text.data[next])) next++;
-  return next - at;
+  size_t room = LINE_BODY_BYTES - line->size;
+  if (end - at > room) end = at + room;
+  char *to = line->text + line->size;
+  size_t from = at;
+  for (; at < end && is_plain(text.data[at]); at++) *to++ = (char)text.data[at];
+  line->size += at - from;
+  return at;
 }
 
 /* A string in quotes. All of a text that is well-formed and not too long arrives unchanged. */
@@ -82,12 +86,8 @@ static void put_string(struct line *line, struct bytes text)
   put(line, "\"", 1);
   size_t next = 0;
   for (size_t at = 0; at < text.size && !line->full; at = next) {
-    size_t plain = plain_size(text, at);
-    if (plain > 0) {
-      put(line, text.data + at, plain);
-      next = at + plain;
-      continue;
-    }
+    if (at < LOGGER_TEXT_BYTES) at = put_plain(line, text, at);
+    if (at == text.size) break;
     size_t size = character_size(text, at);
     next = at + (size > 0 ? size : 1);
     if (next > LOGGER_TEXT_BYTES) {

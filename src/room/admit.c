@@ -242,10 +242,10 @@ void admit_tick(struct room *room, int64_t wall_ms)
   if (passed_ms < 0) passed_ms = 0;
   room->ticked_ms = room->lobby->mono_ms;
   room->failed = false;
-  uint32_t looks = room->shoppers.used == 0
-                       ? 0
-                       : share_of(room->shoppers.used, passed_ms, SHOPPERS_MS);
-  while (end_some(room, wall_ms, &looks)) {}
+  uint32_t looks = room->shoppers.used == 0 ? 0
+                                            : share_of(room->shoppers.used, passed_ms, SHOPPERS_MS);
+  while (end_some(room, wall_ms, &looks)) {
+  }
   sweep(room, share_of(room->durable_next, passed_ms, ROOM_SWEEP_MS));
   forget(room);
   pace_advance(&room->pace, (double)passed_ms / 1000, room->line.total > 0);

@@ -6,7 +6,7 @@ enum {
   PER_PARTITION = 128,
   PARTITIONS_MAX = 1 << 16, /* bits of the hash that choose one */
   TAG_SHIFT = IDENTITY_HASH_BITS - 8,
-  GROWTH = 16,              /* slots: a cache line */
+  GROWTH = 16, /* slots: a cache line */
   PARTITION_MAX = UINT16_MAX - GROWTH,
 };
 
@@ -66,8 +66,7 @@ static void forget_dead(struct identity_partition *partition, identity_is_alive 
 {
   uint16_t kept = 0;
   for (uint16_t i = 0; i < partition->count; i++)
-    if (is_alive(context, partition->slots[i] >> 8))
-      partition->slots[kept++] = partition->slots[i];
+    if (is_alive(context, partition->slots[i] >> 8)) partition->slots[kept++] = partition->slots[i];
   partition->count = kept;
 }
 

@@ -150,10 +150,10 @@ static bool plan_numbers(struct room *room, struct plan *plan)
   uint32_t from = full || room->piece_count == 0 ? 0 : room->pieces[room->piece_count - 1];
   int64_t base_ms = entries->arrivals_ms[from];
   size_t size = waiters_encode(entries, from, end, base_ms, bytes);
-  struct value item = room_waiters_item(
-      &lobby->writer, plan->arena, room_key(plan->arena, room->record.event_id),
-      full ? ROOM_ITEM_WAITERS : ROOM_ITEM_PIECE, chunk, from, base_ms, end - from,
-      bytes_of(bytes, size));
+  struct value item = room_waiters_item(&lobby->writer, plan->arena,
+                                        room_key(plan->arena, room->record.event_id),
+                                        full ? ROOM_ITEM_WAITERS : ROOM_ITEM_PIECE, chunk, from,
+                                        base_ms, end - from, bytes_of(bytes, size));
   return room_plan_put(room, plan, item) && (!full || plan_pieces_away(room, plan, chunk));
 }
 

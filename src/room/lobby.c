@@ -159,8 +159,7 @@ static bool load_settings(struct lobby *lobby, struct value item, struct error *
   return true;
 }
 
-static bool load_shopper(struct room *room, uint32_t number, struct value item,
-                         struct error *error)
+static bool load_shopper(struct room *room, uint32_t number, struct value item, struct error *error)
 {
   struct shopper read = {0};
   struct bytes user_id;
@@ -260,8 +259,8 @@ static bool load_rooms(struct lobby *lobby, struct error *error)
   struct arena compiled;
   bool done = true;
   arena_init(&compiled, lobby->memory);
-  const struct expression *of_room = expression_compile(
-      &compiled, EXPRESSION_KEY_CONDITION, BYTES("pk = :pk"), &placeholders, error);
+  const struct expression *of_room = expression_compile(&compiled, EXPRESSION_KEY_CONDITION,
+                                                        BYTES("pk = :pk"), &placeholders, error);
   if (of_room == NULL) done = false;
   for (uint32_t i = 0; done && i < lobby->room_count; i++) {
     struct room *room = lobby->rooms[i];
@@ -300,8 +299,7 @@ static bool load(struct lobby *lobby, struct error *error)
 
 /* ---- life ---- */
 
-struct lobby *lobby_open(const struct lobby_options *options, int64_t mono_ms,
-                         struct error *error)
+struct lobby *lobby_open(const struct lobby_options *options, int64_t mono_ms, struct error *error)
 {
   struct memory *memory = &options->world->memory;
   struct lobby *lobby = memory_alloc_zeroed(memory, sizeof *lobby);

@@ -56,8 +56,7 @@ static void adapt(struct pace *pace)
 void pace_advance(struct pace *pace, double seconds, bool waiting)
 {
   pace->latency_age_s += seconds;
-  pace->permits = fmin(pace->permits + pace->allowed * seconds,
-                       fmax(1, pace->allowed * BUCKET_S));
+  pace->permits = fmin(pace->permits + pace->allowed * seconds, fmax(1, pace->allowed * BUCKET_S));
   pace->second += seconds;
   if (!waiting) pace->waited = false;
   if (pace->second < 1) return;

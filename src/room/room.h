@@ -62,8 +62,7 @@ struct lobby_options {
 };
 
 /* Makes its table when there is none, reads all rooms. NULL with *error. */
-struct lobby *lobby_open(const struct lobby_options *options, int64_t mono_ms,
-                         struct error *error);
+struct lobby *lobby_open(const struct lobby_options *options, int64_t mono_ms, struct error *error);
 void lobby_close(struct lobby *lobby);
 
 /*

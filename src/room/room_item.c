@@ -28,7 +28,7 @@ struct bytes room_key(struct arena *arena, struct bytes event_id)
 }
 
 static const char *const FORMATS[ROOM_ITEM_KINDS] = {
-    [ROOM_ITEM_SETTINGS] = "SETTINGS",     [ROOM_ITEM_WAITERS] = "WAITERS#%05u",
+    [ROOM_ITEM_SETTINGS] = "SETTINGS",       [ROOM_ITEM_WAITERS] = "WAITERS#%05u",
     [ROOM_ITEM_PIECE] = "WAITERS#%05u#%04u", [ROOM_ITEM_STATES] = "STATES#%05u",
     [ROOM_ITEM_SHOPPER] = "SHOPPER#%08u",
 };

@@ -66,7 +66,7 @@ struct room {
   bool failed;           /* the store took no change in the last tick: try again later */
   /* Joins of this turn. */
   struct room_joining *joining, **joining_end;
-  uint32_t durable_next; /* numbers below are in the store */
+  uint32_t durable_next;            /* numbers below are in the store */
   uint16_t pieces[ROOM_PIECES_MAX]; /* offsets in the last chunk; the last may grow */
   uint32_t piece_count;
   int64_t arrival_ms; /* of the last join: arrivals do not go back */

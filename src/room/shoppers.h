@@ -17,11 +17,11 @@
 
 struct shopper {
   uint32_t number;
-  uint32_t next;   /* in its chain or among the free, + 1 */
-  uint32_t holds;  /* reservations that are pending */
-  bool used;       /* the entry of the table is one */
-  bool bound;      /* to a buyer */
-  bool finished;   /* bought or left: no further hold */
+  uint32_t next;  /* in its chain or among the free, + 1 */
+  uint32_t holds; /* reservations that are pending */
+  bool used;      /* the entry of the table is one */
+  bool bound;     /* to a buyer */
+  bool finished;  /* bought or left: no further hold */
   struct token_name buyer;
   int64_t admitted_ms;
   int64_t entered_ms; /* 0: not yet */
@@ -31,7 +31,7 @@ struct shopper {
 struct shoppers {
   struct memory *memory;
   struct shopper *table;
-  uint32_t *heads; /* of chains, + 1 */
+  uint32_t *heads;   /* of chains, + 1 */
   uint32_t capacity; /* a power of two, of both; 0: nothing yet */
   uint32_t used;     /* entries ever taken */
   uint32_t free;     /* chain of those given back, + 1 */

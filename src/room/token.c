@@ -102,15 +102,14 @@ bool token_verify(struct token_signer *signer, enum token_kind kind, struct byte
   uint8_t whole[TOKEN_TEXT_BYTES] = {0};
   uint8_t mac[HASH_SHA256_BYTES];
   size_t size = 0;
-  bool formed = text.size == TOKEN_TEXT_BYTES &&
-                memcmp(text.data, PREFIXES[kind], PREFIX_BYTES) == 0 &&
-                encode_from_base64url(
-                    bytes_of(text.data + PREFIX_BYTES, TOKEN_TEXT_BYTES - PREFIX_BYTES), whole,
-                    &size) &&
-                size == WHOLE_BYTES;
+  bool formed =
+      text.size == TOKEN_TEXT_BYTES && memcmp(text.data, PREFIXES[kind], PREFIX_BYTES) == 0 &&
+      encode_from_base64url(bytes_of(text.data + PREFIX_BYTES, TOKEN_TEXT_BYTES - PREFIX_BYTES),
+                            whole, &size) &&
+      size == WHOLE_BYTES;
   sign_body(signer, kind, whole, mac);
-  bool signed_by_us = hash_equal_constant_time(
-      bytes_of(mac, TOKEN_MAC_BYTES), bytes_of(whole + TOKEN_BODY_BYTES, TOKEN_MAC_BYTES));
+  bool signed_by_us = hash_equal_constant_time(bytes_of(mac, TOKEN_MAC_BYTES),
+                                               bytes_of(whole + TOKEN_BODY_BYTES, TOKEN_MAC_BYTES));
   /* Not &&: what was not decoded is compared all the same. */
   if (!(formed & signed_by_us)) return false;
   token->room = __builtin_bswap32(bytes_get_u32(whole));

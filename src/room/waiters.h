@@ -56,9 +56,9 @@ struct waiters {
   struct memory *memory;
   struct waiter_chunk **chunks; /* NULL: all of it is gone */
   uint32_t chunk_count, chunk_capacity;
-  uint32_t chunks_kept;       /* not NULL */
-  struct waiter_chunk *spare; /* to begin with */
-  uint32_t next;        /* number */
+  uint32_t chunks_kept;           /* not NULL */
+  struct waiter_chunk *spare;     /* to begin with */
+  uint32_t next;                  /* number */
   struct waiter_entries *entries; /* of the last chunk; NULL before the first */
   uint32_t counts[WAITER_STATES];
 };

@@ -219,8 +219,8 @@ struct sale_reserve {
   struct bytes user_id;
   const struct bytes *seat_ids; /* either these ... */
   uint32_t seat_count;
-  uint32_t quantity;    /* ... or so many, the best there are */
-  struct bytes section; /* with quantity: preferred; empty: any */
+  uint32_t quantity;              /* ... or so many, the best there are */
+  struct bytes section;           /* with quantity: preferred; empty: any */
   struct bytes reservation_token; /* of the waiting room; empty: none */
 };
 
