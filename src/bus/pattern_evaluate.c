@@ -154,7 +154,7 @@ enum pattern_answer pattern_read_both(struct bytes text, struct bytes event_text
     error_set(error, ERROR_NO_MEMORY, "out of memory");
     return PATTERN_NO_MEMORY;
   }
-  if (!event_read(&both->event, event_text, &both->paths, arena, error))
+  if (!event_read(&both->event, event_text, false, &both->paths, arena, error))
     return error->code == ERROR_NO_MEMORY ? PATTERN_NO_MEMORY : PATTERN_INVALID_EVENT;
   bool failed = false;
   bool holds = pattern_holds(both->pattern, &both->event, arena, &failed);

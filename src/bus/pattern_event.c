@@ -219,14 +219,15 @@ static struct event_node *read_node(struct event_reader *reader, enum json_token
   }
 }
 
-bool event_read(struct event *event, struct bytes text, struct paths *paths, struct arena *arena,
-                struct error *error)
+bool event_read(struct event *event, struct bytes text, bool trusted, struct paths *paths,
+                struct arena *arena, struct error *error)
 {
   struct json_reader reader;
   struct event_reader event_reader = {&reader, event, paths, arena};
   *event = (struct event){0};
   paths->stamp++;
   json_reader_init(&reader, text, arena);
+  if (trusted) json_reader_trust(&reader);
   enum json_token token = json_next(&reader);
   if (token != JSON_OBJECT_BEGIN)
     json_refuse(&reader, "the event is not an object");

@@ -222,9 +222,9 @@ struct event {
 };
 
 /* False with ERROR_INVALID or ERROR_LIMIT (not a JSON object) or ERROR_NO_MEMORY. The values of a
-   path are found in `paths` until the next event is read. */
-bool event_read(struct event *event, struct bytes text, struct paths *paths, struct arena *arena,
-                struct error *error);
+   path are found in `paths` until the next event is read. trusted: as json_reader_trust. */
+bool event_read(struct event *event, struct bytes text, bool trusted, struct paths *paths,
+                struct arena *arena, struct error *error);
 
 /* The values of a path in the newest event; NULL when there are none. */
 static inline struct event_path *event_values(const struct paths *paths, uint32_t path)

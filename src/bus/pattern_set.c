@@ -37,7 +37,8 @@ struct pattern_set {
   uint32_t removed; /* since the machine was built */
   uint64_t matches; /* made so far */
   struct built *built;
-  bool stale; /* the machine must be built anew before it is used */
+  bool trusted; /* events are well-formed */
+  bool stale;   /* the machine must be built anew before it is used */
   uint32_t recent_count;
   struct machine_rule recent[PATTERN_RECENT_MAX]; /* patterns in built->arena */
   struct arena scratch;                           /* of a check and of a build */
@@ -202,6 +203,11 @@ bool pattern_set_remove(struct pattern_set *set, uint32_t rule)
   return true;
 }
 
+void pattern_set_trust(struct pattern_set *set)
+{
+  set->trusted = true;
+}
+
 uint32_t pattern_set_count(const struct pattern_set *set)
 {
   return set->count;
@@ -282,7 +288,7 @@ bool pattern_set_match(struct pattern_set *set, struct bytes event_text, struct 
   struct event event;
   if (set->stale && !build(set)) return error_set(error, ERROR_NO_MEMORY, "out of memory");
   struct built *built = set->built;
-  if (!event_read(&event, event_text, &built->paths, arena, error)) return false;
+  if (!event_read(&event, event_text, set->trusted, &built->paths, arena, error)) return false;
   struct search search = {.set = set, .event = &event, .arena = arena};
   set->matches++;
   if (!machine_match(built->machine, &event, arena, found, &search) || !match_recent(&search))

@@ -518,6 +518,68 @@ static void test_failures(void **unused)
   }
 }
 
+/* What a trusted reader passes over is what one that looks would have read. */
+static void test_trusted_skip(void **state)
+{
+  (void)state;
+  static const char *const VALUES[] = {"1",
+                                       "-0.5e3",
+                                       "true",
+                                       "null",
+                                       "\"\"",
+                                       "\"a\\\"b\\\\\"",
+                                       "\"]}{[,\"",
+                                       "[]",
+                                       "{}",
+                                       "[1,[2,{\"x\":\"}]\"}],\"\\\"\"]",
+                                       "{\"a\":{\"b\":[{}]},\"c\":\"\\\\\"}",
+                                       " { \"a\" : [ 1 , 2 ] } "};
+  for (size_t i = 0; i < sizeof VALUES / sizeof VALUES[0]; i++) {
+    char text[256];
+    struct arena arena;
+    struct bytes key;
+    struct memory memory = {0};
+    struct json_reader reader;
+    int64_t last;
+    int size = snprintf(text, sizeof text, "{\"skip\":%s,\"list\":[%s,7],\"last\":%s}", VALUES[i],
+                        VALUES[i], "9");
+    arena_init(&arena, &memory);
+    json_reader_init(&reader, bytes_of(text, (size_t)size), &arena);
+    json_reader_trust(&reader);
+    assert_true(json_read_object(&reader) && json_read_key(&reader, &key));
+    assert_true(json_skip(&reader));
+    assert_true(json_read_key(&reader, &key) && bytes_equal(key, BYTES("list")));
+    assert_true(json_skip(&reader));
+    assert_true(json_read_key(&reader, &key) && bytes_equal(key, BYTES("last")));
+    assert_true(json_read_integer(&reader, &last) && last == 9);
+    assert_false(json_read_key(&reader, &key));
+    assert_true(json_read_end(&reader));
+    arena_free(&arena);
+  }
+}
+
+/* Whatever the text is, no byte behind its end is read. */
+static void test_trusted_skip_stays_inside(void **state)
+{
+  (void)state;
+  static const char *const VALUES[] = {"", "\"", "\"\\", "[", "{\"", "[\"\\\"", "]", "12"};
+  for (size_t i = 0; i < sizeof VALUES / sizeof VALUES[0]; i++) {
+    size_t size = strlen(VALUES[i]);
+    struct memory memory = {0};
+    char *text = memory_alloc(&memory, size + 1);
+    struct arena arena;
+    struct json_reader reader;
+    memcpy(text, VALUES[i], size);
+    arena_init(&arena, &memory);
+    json_reader_init(&reader, bytes_of(text, size), &arena);
+    json_reader_trust(&reader);
+    assert_true(json_skip(&reader));
+    assert_true(reader.offset <= size);
+    arena_free(&arena);
+    memory_free(&memory, text, size + 1);
+  }
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -535,6 +597,8 @@ int main(void)
       cmocka_unit_test(test_handler_refuses),
       cmocka_unit_test(test_long_key_is_cut_in_the_message),
       cmocka_unit_test(test_failures),
+      cmocka_unit_test(test_trusted_skip),
+      cmocka_unit_test(test_trusted_skip_stays_inside),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -43,7 +43,7 @@ static void use_pattern(struct fixture *fixture, const char *text)
 
 static void read_event(struct fixture *fixture, const char *text)
 {
-  if (!event_read(&fixture->event, bytes_of_text(text), &fixture->paths, &fixture->arena,
+  if (!event_read(&fixture->event, bytes_of_text(text), false, &fixture->paths, &fixture->arena,
                   &fixture->error))
     fail_msg("%s", fixture->error.message);
 }
@@ -165,7 +165,7 @@ static void test_refuses_what_is_no_event(void **state)
                                     "{} {}",
                                     "{\"a\":[1],}"};
   for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-    assert_false(event_read(&fixture->event, bytes_of_text(bad[i]), &fixture->paths,
+    assert_false(event_read(&fixture->event, bytes_of_text(bad[i]), false, &fixture->paths,
                             &fixture->arena, &fixture->error));
     assert_int_equal(fixture->error.code, ERROR_INVALID);
   }
@@ -173,8 +173,8 @@ static void test_refuses_what_is_no_event(void **state)
   buffer_init(&deep, &fixture->memory);
   buffer_append(&deep, BYTES("{\"a\":"));
   for (int i = 0; i < 100000; i++) buffer_append_byte(&deep, '[');
-  assert_false(event_read(&fixture->event, buffer_bytes(&deep), &fixture->paths, &fixture->arena,
-                          &fixture->error));
+  assert_false(event_read(&fixture->event, buffer_bytes(&deep), false, &fixture->paths,
+                          &fixture->arena, &fixture->error));
   assert_int_equal(fixture->error.code, ERROR_LIMIT);
   buffer_free(&deep);
   read_event(fixture, "{\"a\":1}");

@@ -99,8 +99,8 @@ static void assert_match(struct fixture *fixture, const char *text, uint32_t fou
   struct error error;
   arena_reset(&fixture->event_arena);
   fixture->found = 0;
-  assert_true(
-      event_read(&event, bytes_of_text(text), &fixture->paths, &fixture->event_arena, &error));
+  assert_true(event_read(&event, bytes_of_text(text), false, &fixture->paths, &fixture->event_arena,
+                         &error));
   assert_true(machine_match(fixture->machine, &event, &fixture->event_arena, count_found, fixture));
   assert_int_equal(fixture->found, found);
   uint32_t reached = count_reached(fixture, fixture->machine->root);
@@ -214,8 +214,8 @@ static void test_stops_when_told(void **state)
   add(fixture, "{\"a\":[1]}");
   add(fixture, "{\"b\":[1]}");
   build(fixture);
-  assert_true(event_read(&event, BYTES("{\"a\":1,\"b\":1}"), &fixture->paths, &fixture->event_arena,
-                         &error));
+  assert_true(event_read(&event, BYTES("{\"a\":1,\"b\":1}"), false, &fixture->paths,
+                         &fixture->event_arena, &error));
   assert_false(
       machine_match(fixture->machine, &event, &fixture->event_arena, stop_at_once, &calls));
   assert_int_equal(calls, 1);
