@@ -1,8 +1,8 @@
 /*
  * Shoppers: who was admitted, by number, until they are done.
  *
- *     admitted --enters in time--> entered --first hold--> bound to a buyer --buys, or time over-->
- *        `--- too late -----------------------------------------------------------------------> gone
+ *     admitted --enters in time--> entered --first hold--> bound to a buyer --buys, time over-->
+ *        `--- too late ------------------------------------------------------------------> gone
  *
  * A shopper counts until the admission is over and no hold is pending. In memory a hash table with
  * chains; each has an item in the store (room_item.h).

@@ -4,7 +4,7 @@
  *     catalogue.c   events            reserve.c      holds             payment.c   intents
  *     ticket.c      rows of tickets   reservation.c  their reading   order.c     confirm and refund
  *     outbox.c      what is told      resolve.c      expire, cancel    checkin.c   the door
- *     provider_command.c   what the payment provider is told          admission.c   the waiting room
+ *     provider_command.c   what the payment provider is told         admission.c the waiting room
  */
 #ifndef TACOS_SALE_SALE_PARTS_H
 #define TACOS_SALE_SALE_PARTS_H
