@@ -152,7 +152,7 @@ void waiters_forget(struct waiters *waiters, uint32_t chunk)
 /* ---- images ---- */
 
 static const uint8_t IMAGE_OF[WAITER_STATES] = {
-    [WAITER_ABSENT] = 3,  [WAITER_WAITING] = 0, [WAITER_GHOST] = 0, [WAITER_ADMITTED] = 1,
+    [WAITER_ABSENT] = 0,  [WAITER_WAITING] = 0, [WAITER_GHOST] = 0, [WAITER_ADMITTED] = 1,
     [WAITER_ENTERED] = 1, [WAITER_EXPIRED] = 2, [WAITER_LEFT] = 3,
 };
 

@@ -105,8 +105,8 @@ enum { WAITERS_IMAGE_BYTES = ROOM_CHUNK / 4 };
 
 /*
  * The states of a chunk that must survive, 2 bits each: 0 waits, 1 admitted or entered, 2 expired,
- * 3 left or absent. `number` counts as in `state`; UINT32_MAX: none is
- * different.
+ * 3 left. Numbers that are not given out yet wait too: who gets one of them later does not write
+ * the image again. `number` counts as in `state`; UINT32_MAX: none is different.
  */
 void waiters_write_image(const struct waiters *waiters, uint32_t chunk, uint32_t number,
                          enum waiter_state state, uint8_t image[WAITERS_IMAGE_BYTES]);
