@@ -179,8 +179,6 @@ static bool load_shopper(struct room *room, uint32_t number, struct value item, 
                                  user_id);
   if (shopper->holds > 0) room->unheld--;
   if (shopper->entered_ms > 0) room->entered++;
-  if (shopper->entered_ms > 0 && waiters_state(&room->waiters, number) == WAITER_ADMITTED)
-    waiters_set_state(&room->waiters, number, WAITER_ENTERED);
   return true;
 }
 
@@ -234,7 +232,7 @@ static bool load_items(struct room *room, const struct expression *of_room, bool
   return done;
 }
 
-/* Places of all who wait, and states that have lost what they stand for. */
+/* Places of all who wait; who has entered, which a state in the store does not tell. */
 static bool load_line(struct room *room, struct error *error)
 {
   struct waiters *waiters = &room->waiters;
@@ -242,11 +240,13 @@ static bool load_line(struct room *room, struct error *error)
     return error_set(error, ERROR_NO_MEMORY, "no memory for a room's line");
   for (uint32_t number = 0; number < waiters->next; number++) {
     enum waiter_state state = waiters_state(waiters, number);
-    if (state == WAITER_WAITING)
-      ranks_add(&room->line, line_place(room, number));
-    else if (state == WAITER_ADMITTED && shoppers_find(&room->shoppers, number) == NULL)
+    if (state == WAITER_WAITING) ranks_add(&room->line, line_place(room, number));
+    if (state != WAITER_ADMITTED) continue;
+    const struct shopper *shopper = shoppers_find(&room->shoppers, number);
+    if (shopper == NULL)
       return error_set(error, ERROR_CORRUPT, "room of event %.*s: no shopper %u",
                        BYTES_FORMAT(room->record.event_id), number);
+    if (shopper->entered_ms > 0) waiters_set_state(waiters, number, WAITER_ENTERED);
   }
   room->durable_next = waiters->next;
   return true;
