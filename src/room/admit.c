@@ -108,7 +108,8 @@ static uint32_t next_in_line(struct room *room, uint32_t *budget)
   if (quiet_s > ROOM_QUIET_S) quiet_s = ROOM_QUIET_S;
   while (*budget > 0) {
     uint32_t place = ranks_next(&room->line, room->resume);
-    if (place == RANKS_NONE) {
+    /* Who joined in this turn is behind all others, and may have to be taken back. */
+    if (place == RANKS_NONE || place >= room->durable_next) {
       room->resume = 0;
       return ROOM_NOBODY;
     }
