@@ -230,11 +230,12 @@ static void forget(struct room *room)
 
 /* ---- a tick ---- */
 
-/* So many of all in this tick that each is met once in round_ms. */
+/* So many of all in this tick that each is met once in round_ms, and nobody twice in a tick. */
 static uint32_t share_of(uint32_t all, int64_t passed_ms, int64_t round_ms)
 {
-  if (passed_ms > round_ms) passed_ms = round_ms;
-  return (uint32_t)((uint64_t)all * (uint64_t)passed_ms / (uint64_t)round_ms) + 1;
+  if (passed_ms >= round_ms) return all;
+  uint32_t share = (uint32_t)((uint64_t)all * (uint64_t)passed_ms / (uint64_t)round_ms) + 1;
+  return share < all ? share : all;
 }
 
 void admit_tick(struct room *room, int64_t wall_ms)
@@ -243,8 +244,7 @@ void admit_tick(struct room *room, int64_t wall_ms)
   if (passed_ms < 0) passed_ms = 0;
   room->ticked_ms = room->lobby->mono_ms;
   room->failed = false;
-  uint32_t looks = room->shoppers.used == 0 ? 0
-                                            : share_of(room->shoppers.used, passed_ms, SHOPPERS_MS);
+  uint32_t looks = share_of(room->shoppers.used, passed_ms, SHOPPERS_MS);
   while (end_some(room, wall_ms, &looks)) {
   }
   sweep(room, share_of(room->durable_next, passed_ms, ROOM_SWEEP_MS));
