@@ -44,7 +44,7 @@ static bool entry_of(struct room *room, uint32_t number, uint64_t *hash, int64_t
   uint32_t count;
   struct bytes entries;
   uint32_t offset = number % ROOM_CHUNK;
-  if (number / ROOM_CHUNK == (room->waiters.next - 1) / ROOM_CHUNK) {
+  if (number / ROOM_CHUNK == room->waiters.entries_chunk) {
     *hash = room->waiters.entries->hashes[offset];
     *arrival_ms = room->waiters.entries->arrivals_ms[offset];
     return true;
@@ -86,8 +86,8 @@ static uint32_t find_number(struct room *room, uint64_t hash)
 static uint32_t places_kept(const struct room *room)
 {
   const struct waiters *waiters = &room->waiters;
-  uint32_t rest = waiters->next % ROOM_CHUNK;
-  return waiters->chunks_kept * ROOM_CHUNK - (rest == 0 ? 0 : ROOM_CHUNK - rest);
+  uint32_t rest = waiters->chunk_count * ROOM_CHUNK - waiters->next;
+  return waiters->chunks_kept * ROOM_CHUNK - rest;
 }
 
 static enum room_status add(struct room *room, uint64_t hash, int64_t wall_ms, uint32_t *number)

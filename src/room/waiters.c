@@ -66,6 +66,7 @@ static bool is_gone(enum waiter_state state)
 static void begin_chunk(struct waiters *waiters)
 {
   CHECK(waiters->spare != NULL);
+  waiters->entries_chunk = waiters->chunk_count;
   waiters->chunks[waiters->chunk_count++] = waiters->spare;
   waiters->chunks_kept++;
   waiters->spare = NULL;

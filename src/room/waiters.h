@@ -59,7 +59,8 @@ struct waiters {
   uint32_t chunks_kept;           /* not NULL */
   struct waiter_chunk *spare;     /* to begin with */
   uint32_t next;                  /* number */
-  struct waiter_entries *entries; /* of the last chunk; NULL before the first */
+  struct waiter_entries *entries; /* of the newest chunk; NULL before the first */
+  uint32_t entries_chunk;
   uint32_t counts[WAITER_STATES];
 };
 
