@@ -210,6 +210,14 @@ static void sweep(struct room *room, uint32_t looks)
     metric_add(&room->metrics.expired, batch.count);
 }
 
+/* Who left with a hold pending is gone, and counts until it ends. */
+static bool has_shopper(const struct room *room, uint32_t chunk)
+{
+  for (uint32_t i = 0; i < ROOM_CHUNK; i++)
+    if (shoppers_find(&room->shoppers, chunk * ROOM_CHUNK + i) != NULL) return true;
+  return false;
+}
+
 /* A chunk of which everybody is gone takes no memory any more; one in a tick. */
 static void forget(struct room *room)
 {
@@ -219,8 +227,10 @@ static void forget(struct room *room)
   if (full == 0) return;
   if (room->forget_next >= full) room->forget_next = 0;
   uint32_t chunk = room->forget_next++;
-  /* The last one's entries are in use. */
-  if (chunk == (waiters->next - 1) / ROOM_CHUNK || !waiters_is_gone(waiters, chunk)) return;
+  /* The last one in the store tells which numbers were given out. */
+  if (chunk == (room->durable_next - 1) / ROOM_CHUNK || !waiters_is_gone(waiters, chunk) ||
+      has_shopper(room, chunk))
+    return;
   struct plan *plan = lobby_plan(room->lobby);
   if (room_plan_delete(room, plan, ROOM_ITEM_WAITERS, chunk, 0) &&
       room_plan_delete(room, plan, ROOM_ITEM_STATES, chunk, 0) &&
