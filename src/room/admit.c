@@ -26,6 +26,7 @@ bool admit_plan_state(struct room *room, struct plan *plan, uint32_t number,
 /* ---- several at once ---- */
 
 struct batch {
+  uint32_t resume; /* of the room, before */
   uint32_t count;
   uint32_t numbers[ROOM_ADMIT_PER_PLAN];
   enum waiter_state before[ROOM_ADMIT_PER_PLAN];
@@ -43,6 +44,8 @@ static void batch_undo(struct room *room, const struct batch *batch)
 {
   for (uint32_t i = batch->count; i-- > 0;)
     line_set_state(room, batch->numbers[i], batch->before[i]);
+  /* They were passed on the way to quiet ones behind them, and are the next again. */
+  room->resume = batch->resume;
 }
 
 /* The images of all chunks they are in, as they are now. */
@@ -123,7 +126,7 @@ static uint32_t next_in_line(struct room *room, uint32_t *budget)
 
 static bool admit_some(struct room *room, uint32_t wanted, uint32_t *budget, int64_t wall_ms)
 {
-  struct batch batch = {0};
+  struct batch batch = {.resume = room->resume};
   struct plan *plan = lobby_plan(room->lobby);
   if (wanted > ROOM_ADMIT_PER_PLAN) wanted = ROOM_ADMIT_PER_PLAN;
   bool planned = shoppers_reserve(&room->shoppers, wanted);
@@ -156,7 +159,7 @@ static bool admit_some(struct room *room, uint32_t wanted, uint32_t *budget, int
 
 static bool end_some(struct room *room, int64_t wall_ms, uint32_t *looks)
 {
-  struct batch batch = {0};
+  struct batch batch = {.resume = room->resume};
   bool planned = true;
   struct plan *plan = lobby_plan(room->lobby);
   struct shoppers *shoppers = &room->shoppers;
@@ -198,7 +201,7 @@ static bool sweep_one(struct room *room, uint32_t number, uint32_t now_s)
 
 static void sweep(struct room *room, uint32_t looks)
 {
-  struct batch batch = {0};
+  struct batch batch = {.resume = room->resume};
   uint32_t now_s = lobby_now_s(room->lobby);
   for (; looks > 0 && batch.count < ROOM_ADMIT_PER_PLAN; looks--) {
     if (room->sweep_next >= room->durable_next) room->sweep_next = 0;
