@@ -67,18 +67,22 @@ static bool is_alive(void *context, uint32_t number)
   return shopper != NULL && !shopper->finished && room->lobby->wall_ms < shopper->expires_ms;
 }
 
-/* The number that this hash has and has not given up; ROOM_NOBODY: none. */
-static uint32_t find_number(struct room *room, uint64_t hash)
+/*
+ * The number that this hash has and has not given up; ROOM_NOBODY: none. False without memory to
+ * look: whoever cannot be found must not get a second place.
+ */
+static bool find_number(struct room *room, uint64_t hash, uint32_t *number)
 {
   struct identity_search search = {hash, 0};
-  uint32_t number;
-  while ((number = identities_next(&room->identities, &search)) != IDENTITIES_NONE) {
+  while ((*number = identities_next(&room->identities, &search)) != IDENTITIES_NONE) {
     uint64_t other;
     int64_t arrival_ms;
-    if (is_alive(room, number) && entry_of(room, number, &other, &arrival_ms) && other == hash)
-      return number;
+    if (!is_alive(room, *number)) continue;
+    if (!entry_of(room, *number, &other, &arrival_ms)) return false;
+    if (other == hash) return true;
   }
-  return ROOM_NOBODY;
+  *number = ROOM_NOBODY;
+  return true;
 }
 
 /* ---- joining ---- */
@@ -113,7 +117,8 @@ enum room_status room_join(struct room *room, const struct room_joiner *joiner, 
                            struct room_joining *joining)
 {
   uint64_t hash = hash_of(room, joiner);
-  uint32_t number = find_number(room, hash);
+  uint32_t number;
+  if (!find_number(room, hash, &number)) return ROOM_UNAVAILABLE;
   joining->again = number != ROOM_NOBODY;
   if (joining->again) {
     (void)room_touch(room, number);
