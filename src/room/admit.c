@@ -262,7 +262,10 @@ void admit_tick(struct room *room, int64_t wall_ms)
   }
   sweep(room, share_of(room->durable_next, passed_ms, ROOM_SWEEP_MS));
   forget(room);
-  pace_advance(&room->pace, (double)passed_ms / 1000, room->line.total > 0);
+  /* No seat and no slot are part of how fast it goes; a pause and the time before the sale not. */
+  bool moves = room->record.settings.mode == ROOM_WAITING && room->supply.on_sale &&
+               room->phase == PHASE_LINE && room->line.total > 0;
+  pace_advance(&room->pace, (double)passed_ms / 1000, moves);
   uint32_t budget = QUIET_PER_TICK;
   for (int plans = 0; plans < PLANS_PER_TICK && !room->failed; plans++) {
     uint32_t wanted = openings(room);
