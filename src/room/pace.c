@@ -2,15 +2,15 @@
 
 #include <math.h>
 
-static const double DECREASE = 0.7;       /* a second, while it is too slow */
-static const double INCREASE = 0.05;      /* of the limit, a second */
-static const double LEAST = 0.02;         /* of the limit: it never stops by itself */
-static const double BUCKET_S = 0.1;       /* what may come at once */
-static const double MEAN = 0.1;           /* weight of the last second */
-static const double LATENCY_MEAN = 0.2;   /* weight of the last reservation */
-static const double LATENCY_KEPT_S = 3;   /* after which nothing is known of it */
-static const double RATE_MIN = 1.0 / 600; /* less than one in ten minutes is nobody */
-static const double ETA_MAX_S = 86400;
+static const double DECREASE = 0.7;            /* a second, while it is too slow */
+static const double INCREASE = 0.05;           /* of the limit, a second */
+static const double LEAST = 0.02;              /* of the limit: it never stops by itself */
+static const double BUCKET_S = 0.1;            /* what may come at once */
+static const double MEAN = 0.1;                /* weight of the last second */
+static const double LATENCY_MEAN = 0.2;        /* weight of the last reservation */
+static const double LATENCY_KEPT_S = 3;        /* after which nothing is known of it */
+static const double RATE_MIN = 1.0 / 600;      /* less than one in ten minutes is nobody */
+static const double ETA_MAX_S = 366 * 86400.0; /* beyond it nobody can say */
 
 void pace_init(struct pace *pace, uint32_t limit, uint32_t target_ms)
 {
@@ -78,7 +78,7 @@ void pace_take(struct pace *pace, uint32_t admitted)
 uint32_t pace_round_s(double seconds)
 {
   double step = seconds <= 60 ? 5 : seconds <= 600 ? 15 : 60;
-  if (seconds >= ETA_MAX_S) return (uint32_t)ETA_MAX_S;
+  if (seconds > ETA_MAX_S) return PACE_UNKNOWN;
   return (uint32_t)(ceil(seconds / step) * step);
 }
 

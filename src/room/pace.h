@@ -48,7 +48,7 @@ void pace_take(struct pace *pace, uint32_t admitted);
 /*
  * Seconds until the position (1: the next) is admitted at the measured rate, never fewer than the
  * allowed rate gives. Rounded up: to 5 below a minute, to 15 below ten minutes, to whole minutes
- * above. PACE_UNKNOWN when nobody is being admitted.
+ * above. PACE_UNKNOWN when nobody is being admitted, and beyond a year.
  */
 #define PACE_UNKNOWN UINT32_MAX
 uint32_t pace_eta_s(const struct pace *pace, uint32_t position);
