@@ -253,7 +253,8 @@ bool join_load(struct room *room, enum room_item_kind kind, uint32_t chunk, uint
   bool follows = kind == ROOM_ITEM_PIECE && offset > 0 ? waiters->next == first
                                                        : waiters->next <= first;
   if (!room_waiters_read(item, &base_ms, &count, &encoded) || !follows ||
-      offset + count > ROOM_CHUNK || (kind == ROOM_ITEM_WAITERS && count != ROOM_CHUNK))
+      offset + count > ROOM_CHUNK || (kind == ROOM_ITEM_WAITERS && count != ROOM_CHUNK) ||
+      (kind == ROOM_ITEM_PIECE && room->piece_count == ROOM_PIECES_MAX))
     return error_set(error, ERROR_CORRUPT, "room of event %.*s: waiters of chunk %u are damaged",
                      BYTES_FORMAT(room->record.event_id), chunk);
   if (offset == 0 ? !waiters_load(waiters, chunk, count, lobby_now_s(room->lobby))

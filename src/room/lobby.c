@@ -236,6 +236,9 @@ static bool load_items(struct room *room, const struct expression *of_room, bool
 static bool load_line(struct room *room, struct error *error)
 {
   struct waiters *waiters = &room->waiters;
+  if (room->record.drawn > waiters->next)
+    return error_set(error, ERROR_CORRUPT, "room of event %.*s: waiters are missing",
+                     BYTES_FORMAT(room->record.event_id));
   if (!ranks_reserve(&room->line, waiters->next))
     return error_set(error, ERROR_NO_MEMORY, "no memory for a room's line");
   for (uint32_t number = 0; number < waiters->next; number++) {

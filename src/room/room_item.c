@@ -181,6 +181,12 @@ bool room_settings_read(struct value item, struct room_record *record)
   return true;
 }
 
+/* Times end up in tokens, which have 48 bits for them. */
+static bool is_time(int64_t time_ms)
+{
+  return time_ms >= 0 && time_ms < (int64_t)1 << TOKEN_TIME_BITS;
+}
+
 /* ---- waiters ---- */
 
 struct value room_waiters_item(struct record_writer *writer, struct arena *arena, struct bytes pk,
@@ -200,9 +206,10 @@ bool room_waiters_read(struct value item, int64_t *base_ms, uint32_t *count, str
   int64_t number = record_get_integer(item, BYTES("count"), 0);
   *base_ms = record_get_integer(item, BYTES("base"), -1);
   *entries = record_get_binary(item, BYTES("entries"));
-  if (*base_ms < 0 || number < 1 || number > ROOM_CHUNK) return false;
+  if (!is_time(*base_ms) || number < 1 || number > ROOM_CHUNK) return false;
   *count = (uint32_t)number;
-  return waiters_encoded_valid(*entries, *count);
+  return waiters_encoded_valid(*entries, *count) &&
+         is_time(waiters_encoded_arrival_ms(*entries, *count, *count - 1, *base_ms));
 }
 
 struct value room_states_item(struct record_writer *writer, struct arena *arena, struct bytes pk,
@@ -238,8 +245,9 @@ bool room_shopper_read(struct value item, struct shopper *shopper, struct bytes 
   shopper->entered_ms = record_get_integer(item, BYTES("enteredAt"), -1);
   shopper->expires_ms = record_get_integer(item, BYTES("expiresAt"), -1);
   *user_id = record_get_text(item, BYTES("userId"));
-  if (holds < 0 || holds > UINT32_MAX || shopper->admitted_ms < 0 || shopper->entered_ms < 0 ||
-      shopper->expires_ms < 0 || value_type(finished) != VALUE_BOOL)
+  if (holds < 0 || holds > UINT32_MAX || !is_time(shopper->admitted_ms) ||
+      !is_time(shopper->entered_ms) || !is_time(shopper->expires_ms) ||
+      value_type(finished) != VALUE_BOOL)
     return false;
   shopper->holds = (uint32_t)holds;
   shopper->finished = value_bool(finished);

@@ -12,7 +12,6 @@ enum {
   PREFIX_BYTES = 3,
   KEY_ID_BYTES = 2,
   WHOLE_BYTES = TOKEN_BODY_BYTES + TOKEN_MAC_BYTES,
-  TIME_BITS = 48,
 };
 
 _Static_assert(PREFIX_BYTES + (WHOLE_BYTES * 8 + 5) / 6 == TOKEN_TEXT_BYTES, "as base64url");
@@ -85,10 +84,10 @@ void token_sign(struct token_signer *signer, enum token_kind kind, const struct 
 {
   uint8_t whole[WHOLE_BYTES];
   uint8_t mac[HASH_SHA256_BYTES];
-  CHECK(token->time_ms >= 0 && token->time_ms < (int64_t)1 << TIME_BITS);
+  CHECK(token->time_ms >= 0 && token->time_ms < (int64_t)1 << TOKEN_TIME_BITS);
   bytes_put_u32(whole, __builtin_bswap32(token->room));
   bytes_put_u32(whole + 4, __builtin_bswap32(token->number));
-  bytes_put_u64(whole + 8, __builtin_bswap64((uint64_t)token->time_ms << (64 - TIME_BITS)));
+  bytes_put_u64(whole + 8, __builtin_bswap64((uint64_t)token->time_ms << (64 - TOKEN_TIME_BITS)));
   memcpy(whole + 14, signer->key_id, KEY_ID_BYTES);
   sign_body(signer, kind, whole, mac);
   memcpy(whole + TOKEN_BODY_BYTES, mac, TOKEN_MAC_BYTES);
@@ -114,7 +113,7 @@ bool token_verify(struct token_signer *signer, enum token_kind kind, struct byte
   if (!(formed & signed_by_us)) return false;
   token->room = __builtin_bswap32(bytes_get_u32(whole));
   token->number = __builtin_bswap32(bytes_get_u32(whole + 4));
-  token->time_ms = (int64_t)(__builtin_bswap64(bytes_get_u64(whole + 8)) >> (64 - TIME_BITS));
+  token->time_ms = (int64_t)(__builtin_bswap64(bytes_get_u64(whole + 8)) >> (64 - TOKEN_TIME_BITS));
   return true;
 }
 

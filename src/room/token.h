@@ -32,6 +32,7 @@ enum {
   TOKEN_BODY_BYTES = 16,
   TOKEN_MAC_BYTES = 16,
   TOKEN_TEXT_BYTES = 46, /* "w1." and 43 */
+  TOKEN_TIME_BITS = 48,
 };
 
 struct token {

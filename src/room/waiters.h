@@ -119,7 +119,7 @@ void waiters_read_image(struct waiters *waiters, uint32_t chunk,
 
 enum {
   WAITER_HASH_BYTES = 7,
-  WAITER_OFFSET_BYTES = 10, /* at most, of 64 bits */
+  WAITER_OFFSET_BYTES = 7, /* at most: 48 bits, as in a token (token.h) */
   WAITERS_BYTES_MAX = ROOM_CHUNK * (WAITER_HASH_BYTES + WAITER_OFFSET_BYTES),
 };
 
