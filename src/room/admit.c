@@ -199,18 +199,26 @@ static bool sweep_one(struct room *room, uint32_t number, uint32_t now_s)
   return silence_s > ROOM_FORGET_S;
 }
 
-static void sweep(struct room *room, uint32_t looks)
+/* True when one transaction could not take all of them. */
+static bool sweep_some(struct room *room, uint32_t *looks)
 {
   struct batch batch = {.resume = room->resume};
   uint32_t now_s = lobby_now_s(room->lobby);
-  for (; looks > 0 && batch.count < ROOM_ADMIT_PER_PLAN; looks--) {
+  for (; *looks > 0 && batch.count < ROOM_ADMIT_PER_PLAN; (*looks)--) {
     if (room->sweep_next >= room->durable_next) room->sweep_next = 0;
     uint32_t number = room->sweep_next++;
     if (number < room->durable_next && sweep_one(room, number, now_s))
       batch_change(room, &batch, number, WAITER_EXPIRED);
   }
-  if (batch.count > 0 && batch_commit(room, &batch, lobby_plan(room->lobby)))
-    metric_add(&room->metrics.expired, batch.count);
+  if (batch.count == 0 || !batch_commit(room, &batch, lobby_plan(room->lobby))) return false;
+  metric_add(&room->metrics.expired, batch.count);
+  return *looks > 0;
+}
+
+/* All of a crowd that is gone are met again before their silence is too long to be told. */
+static void sweep(struct room *room, uint32_t looks)
+{
+  for (int plans = 0; plans < PLANS_PER_TICK && sweep_some(room, &looks); plans++) continue;
 }
 
 /* Who left with a hold pending is gone, and counts until it ends. */
