@@ -5,7 +5,7 @@
 static const double DECREASE = 0.7;            /* a second, while it is too slow */
 static const double INCREASE = 0.05;           /* of the limit, a second */
 static const double LEAST = 0.02;              /* of the limit: it never stops by itself */
-static const double BUCKET_S = 0.1;            /* what may come at once */
+static const double BUCKET_S = 0.1;            /* what may come at once, beside one */
 static const double MEAN = 0.1;                /* weight of the last second */
 static const double LATENCY_MEAN = 0.2;        /* weight of the last reservation */
 static const double LATENCY_KEPT_S = 3;        /* after which nothing is known of it */
@@ -56,7 +56,8 @@ static void adapt(struct pace *pace)
 void pace_advance(struct pace *pace, double seconds, bool waiting)
 {
   pace->latency_age_s += seconds;
-  pace->permits = fmin(pace->permits + pace->allowed * seconds, fmax(1, pace->allowed * BUCKET_S));
+  /* With room for one more than comes in a tick, so that fractions are never lost. */
+  pace->permits = fmin(pace->permits + pace->allowed * seconds, 1 + pace->allowed * BUCKET_S);
   pace->second += seconds;
   if (!waiting) pace->waited = false;
   if (pace->second < 1) return;

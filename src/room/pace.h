@@ -5,7 +5,7 @@
  *     allowed    admissions a second: additive increase up to the operator's limit while reserving
  *                is fast, multiplicative decrease while it is slower than its target
  *                (Chiu and Jain, 1989)
- *     permits    a token bucket of `allowed` a second, which holds a tenth of a second, at least 1
+ *     permits    a token bucket of `allowed` a second, which holds a tenth of a second and 1
  *     measured   admissions a second as they were, an exponential mean over about ten seconds in
  *                which somebody waited
  *
