@@ -18,10 +18,11 @@ static const uint64_t HASH_MASK = ((uint64_t)1 << IDENTITY_HASH_BITS) - 1;
 static uint64_t hash_of(struct room *room, const struct room_joiner *joiner)
 {
   struct token_signer *signer = room->lobby->signer;
-  struct token_name scope = token_name_of(
-      signer, joiner->user_id.size > 0 ? BYTES("user") : joiner->client, room->record.event_id,
-      joiner->user_id.size > 0 ? joiner->user_id : joiner->key);
-  return scope.high & HASH_MASK;
+  struct token_name name = joiner->user_id.size > 0
+                               ? token_name_of(signer, BYTES("user"), room->record.event_id,
+                                               joiner->user_id)
+                               : token_name_of(signer, BYTES("key"), joiner->client, joiner->key);
+  return name.high & HASH_MASK;
 }
 
 /* Of a full chunk. */
