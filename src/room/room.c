@@ -87,6 +87,8 @@ enum room_status room_look(struct lobby *lobby, struct bytes text, int64_t wall_
   struct token token;
   struct room *room = lobby_verify(lobby, TOKEN_WAITING, text, &token);
   if (room == NULL) return ROOM_TOKEN_NOT_FOUND;
+  /* Before the view, which counts who is back. */
+  bool was_away = room_touch(room, token.number);
   *view = (struct room_view){
       .room = room,
       .number = token.number,
@@ -94,7 +96,7 @@ enum room_status room_look(struct lobby *lobby, struct bytes text, int64_t wall_
       .opened = room->phase == PHASE_LINE,
       .paused = room->record.settings.mode == ROOM_PAUSED,
       .waiting_ms = wall_ms > token.time_ms ? wall_ms - token.time_ms : 0,
-      .was_away = room_touch(room, token.number),
+      .was_away = was_away,
       .total_waiting = room->line.total,
   };
   enum waiter_state state = waiters_state(&room->waiters, token.number);
