@@ -85,7 +85,7 @@ class Description:
         self.contract.check_reply(found[0], reply)
         if reply.json is not None and reply.status < 400:
             assert not {"data", "error"} & set(reply.json), reply
-        if reply.status in (400, 401, 403, 404, 409, 412, 429):
+        if reply.status in (400, 401, 403, 404, 409, 410, 412, 429, 503):
             status = str(reply.status)
             codes = found[0].get("x-codes", {}).get(status, []) + self.common.get(status, [])
             assert reply.code in codes, reply
