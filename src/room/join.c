@@ -92,7 +92,10 @@ static uint32_t places_kept(const struct room *room)
 {
   const struct waiters *waiters = &room->waiters;
   uint32_t rest = waiters->chunk_count * ROOM_CHUNK - waiters->next;
-  return waiters->chunks_kept * ROOM_CHUNK - rest;
+  uint32_t kept = waiters->chunks_kept * ROOM_CHUNK - rest;
+  /* The last chunk is forgotten with the first number of the next. */
+  bool waits = waiters->next > 0 && waiters_is_gone(waiters, (waiters->next - 1) / ROOM_CHUNK);
+  return waits ? kept - ROOM_CHUNK : kept;
 }
 
 static enum room_status add(struct room *room, uint64_t hash, int64_t wall_ms, uint32_t *number)
