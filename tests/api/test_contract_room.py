@@ -1,10 +1,14 @@
 """An event's waiting room: its settings, its tokens in reservations, its fairness."""
 
 import itertools
+import re
+import subprocess
+import sys
 
 import pytest
+from door import ROOT
 from platform_api import Platform, event, key
-from room_api import QUICK, Room, check_lot, time_in, wait_for
+from room_api import QUICK, TIMEOUT_S, Room, check_lot, time_in, wait_for
 
 RESERVATIONS = "/api/v1/reservations"
 DEFAULTS = {"mode": "open", "admit_per_second": 100, "max_shoppers": 5000, "token_ttl_sec": 300,
@@ -313,3 +317,57 @@ def test_the_lot_survives_crashes():
         for waiter in waiters:
             waiter.client = room.client
             assert waiter.position() == places[waiter.number] + 1
+
+
+# ---- docs/waiting-room.md ----
+
+DOCUMENT = (ROOT / "docs" / "waiting-room.md").read_text(encoding="utf-8")
+
+
+def test_the_program_of_the_document(platform, tmp_path):
+    (text,) = re.findall(r"^```python\n(.*?)^```$", DOCUMENT, re.MULTILINE | re.DOTALL)
+    program = tmp_path / "place.py"
+    program.write_text(text, encoding="utf-8")
+    room = new_room(platform, {"sale_opens_at": time_in(3600)}, mode="paused")
+    commitment = room.fairness()["commitment"]
+
+    def run(number, *noted):
+        return subprocess.run([sys.executable, program, f"http://127.0.0.1:{platform.port}",
+                               room.event_id, str(number), *noted], capture_output=True, text=True,
+                              check=False, timeout=TIMEOUT_S)
+
+    early = run(0)
+    assert early.returncode == 1 and commitment in early.stderr
+    for _ in range(23):
+        room.join()
+    room.open_sale()
+    places = check_lot(wait_for(lambda: room.fairness()["opened"] and room.fairness()), commitment)
+    for number in (0, 7, 22):
+        done = run(number, commitment)
+        wanted = f"number {number} has place {places[number] + 1}; 23 were drawn\n"
+        assert (done.returncode, done.stdout, done.stderr) == (0, wanted, "")
+    late = room.join()
+    assert run(late.number).stdout == f"number 23 has place {late.position()}; 23 were drawn\n"
+    other = run(7, "0" * 64)
+    assert other.returncode == 1 and "not the commitment that was noted" in other.stderr
+
+
+def test_the_settings_of_the_document(platform):
+    row = r"^\| `(\w+)` \| `?([\w,]+)`? \| [^|]+ \| [^|]+ \|$"
+    rows = dict(re.findall(row, DOCUMENT, re.MULTILINE))
+    rows = {name: value if name == "mode" else int(value.replace(",", ""))
+            for name, value in rows.items() if name in DEFAULTS}
+    assert rows == DEFAULTS
+    room = Room(platform, next(NAMES))
+    assert {name: value for name, value in room.set().items() if name in DEFAULTS} == rows
+
+
+def test_the_document_names_what_there_is(platform):
+    room = new_room(platform, mode="paused")
+    waiter = room.join()
+    told = set(waiter.look()) | {"was_away", "ttl_sec"}
+    fields = set(re.findall(r"`(\w+)`", "".join(
+        line.split("|")[1] for line in DOCUMENT.splitlines() if line.startswith("| `"))))
+    assert told - {"event_id"} <= fields
+    named = set(re.findall(r"`tacos_room_(\w+)`", DOCUMENT))
+    assert named == set(room.metrics())
