@@ -1,5 +1,7 @@
 #include "unit/api/api_fixture.h"
 
+#include "sale/sale_parts.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,7 +11,13 @@
 
 #include <cmocka.h>
 
-enum { MS_PER_S = 1000, TURNS = 2000, REQUEST_BYTES = 65536, PATH_BYTES = 256 };
+enum {
+  MS_PER_S = 1000,
+  NS_PER_MS = 1000000,
+  TURNS = 2000,
+  REQUEST_BYTES = 65536,
+  PATH_BYTES = 256
+};
 
 static const uint8_t SECRET[32] = {7};
 
@@ -71,6 +79,23 @@ static void open_provider(struct api_fixture *fixture)
   fixture->api.simulator = fixture->simulator;
 }
 
+static int64_t mono_ms(const struct api_fixture *fixture)
+{
+  return world_monotonic_ns(fixture->sale->store.world) / NS_PER_MS;
+}
+
+static void open_lobby(struct api_fixture *fixture)
+{
+  const struct lobby_options options = {.world = fixture->sale->store.world,
+                                        .store = fixture->sale->store.store,
+                                        .key = SECRET,
+                                        .capacity = API_FIXTURE_PLACES};
+  fixture->lobby = lobby_open(&options, mono_ms(fixture), &fixture->sale->error);
+  if (fixture->lobby == NULL) fail_msg("%s", fixture->sale->error.message);
+  /* The sale is the other fixture's, and has none. */
+  fixture->sale->sale->options.lobby = fixture->lobby;
+}
+
 int api_fixture_setup(void **state)
 {
   struct api_fixture *fixture = calloc(1, sizeof *fixture);
@@ -86,6 +111,7 @@ int api_fixture_setup(void **state)
   settings->slow_sync_per_million = 0;
   settings->partial_per_million = 0;
   loop_init(&fixture->loop, world);
+  open_lobby(fixture);
   assert_true(ticket_signer_init(&fixture->signer, SECRET, error));
   assert_true(ticket_keys_add(&fixture->keys, fixture->signer.public_key, error));
   struct api *api = &fixture->api;
@@ -96,6 +122,7 @@ int api_fixture_setup(void **state)
       .loop = &fixture->loop,
       .store = fixture->sale->store.store,
       .sale = fixture->sale->sale,
+      .lobby = fixture->lobby,
       .webhook_secret = secret,
       .ticket_signer = &fixture->signer,
       .ticket_keys = &fixture->keys,
@@ -126,6 +153,8 @@ int api_fixture_teardown(void **state)
   provider_close(fixture->provider);
   provider_simulator_close(fixture->simulator);
   api_close(&fixture->api);
+  fixture->sale->sale->options.lobby = NULL;
+  lobby_close(fixture->lobby);
   ticket_keys_free(&fixture->keys);
   ticket_signer_free(&fixture->signer);
   net_client_free(&fixture->client);
@@ -151,9 +180,18 @@ void api_fixture_as(struct api_fixture *fixture, const char *user, enum identity
   arena_free(&arena);
 }
 
+static void tick_lobby(struct api_fixture *fixture)
+{
+  int64_t now_ms = world_clock_ms(fixture->api.world);
+  sale_supply_rooms(fixture->api.sale, now_ms);
+  (void)lobby_tick(fixture->lobby, now_ms, mono_ms(fixture));
+  lobby_flush(fixture->lobby);
+}
+
 static void turn(struct api_fixture *fixture)
 {
   server_turn(fixture->server, 1);
+  tick_lobby(fixture);
   if (!fixture->resting) {
     (void)api_tick(&fixture->api);
     (void)provider_tick(fixture->provider, world_clock_ms(fixture->api.world));
@@ -308,4 +346,27 @@ const char *api_fixture_confirm(struct api_fixture *fixture, const char *reserva
   snprintf(path, sizeof path, "/api/v1/reservations/%s/confirm", reservation);
   api_fixture_post(fixture, 200, path, NULL);
   return api_fixture_text(fixture, "order_id");
+}
+
+void api_fixture_room(struct api_fixture *fixture, const char *settings)
+{
+  char body[512];
+  snprintf(body, sizeof body, "{%s}", settings);
+  api_fixture_as(fixture, "boss", ROLE_ADMIN);
+  api_fixture_ask(fixture, 200, "PUT", "/api/v1/admin/events/evt/room", body);
+  api_fixture_as(fixture, NULL, ROLE_USER);
+}
+
+const char *api_fixture_join(struct api_fixture *fixture)
+{
+  api_fixture_post(fixture, 202, "/api/v1/queue/join", "{'event_id':'evt'}");
+  return api_fixture_text(fixture, "waiting_token");
+}
+
+const char *api_fixture_enter(struct api_fixture *fixture, const char *token)
+{
+  char body[256];
+  snprintf(body, sizeof body, "{'waiting_token':'%s'}", token);
+  api_fixture_post(fixture, 200, "/api/v1/queue/enter", body);
+  return api_fixture_text(fixture, "reservation_token");
 }

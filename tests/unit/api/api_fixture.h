@@ -17,7 +17,10 @@
 #include "sim/net_client.h"
 #include "unit/sale/sale_fixture.h"
 
-enum { API_FIXTURE_TOKEN_BYTES = 2048 };
+enum {
+  API_FIXTURE_TOKEN_BYTES = 2048,
+  API_FIXTURE_PLACES = 8, /* of a waiting room */
+};
 
 struct api_fixture {
   struct sale_fixture *sale;
@@ -25,6 +28,7 @@ struct api_fixture {
   struct ticket_signer signer;
   struct ticket_keys keys;
   struct api api;
+  struct lobby *lobby;
   struct server *server;
   struct provider_simulator *simulator;
   struct provider *provider;
@@ -78,6 +82,14 @@ void api_fixture_expect_header(struct api_fixture *fixture, const char *name, co
 const char *api_fixture_reserve(struct api_fixture *fixture, const char *seats);
 const char *api_fixture_pay(struct api_fixture *fixture, const char *reservation, int64_t amount);
 const char *api_fixture_confirm(struct api_fixture *fixture, const char *reservation);
+
+/*
+ * Sets the room of the event as an organiser ("'mode':'waiting'"); joins it, enters it, with the
+ * tokens as api_fixture_text. Who asks is nobody then.
+ */
+void api_fixture_room(struct api_fixture *fixture, const char *settings);
+const char *api_fixture_join(struct api_fixture *fixture);
+const char *api_fixture_enter(struct api_fixture *fixture, const char *token);
 
 #define WITH_API(test) \
   cmocka_unit_test_setup_teardown(test, api_fixture_setup, api_fixture_teardown)
