@@ -100,6 +100,10 @@ static struct bytes changed_detail(struct sale_step *step, const struct sale_eve
   return sale_detail_end(step, &detail);
 }
 
+/* Compared as bytes: there are none between the members. */
+_Static_assert(sizeof(struct room_settings) == sizeof(enum room_mode) + 6 * sizeof(uint32_t),
+               "no padding");
+
 enum sale_refusal sale_room_set(struct sale *sale, struct plan *plan, struct sale_event *event,
                                 const struct room_settings *settings, struct bytes user_id,
                                 int64_t now_ms, struct error *error)
@@ -107,8 +111,10 @@ enum sale_refusal sale_room_set(struct sale *sale, struct plan *plan, struct sal
   struct sale_step step = {sale, plan, now_ms, false};
   struct room *room = sale_event_room(sale, event, now_ms);
   if (room == NULL) return SALE_UNAVAILABLE;
+  bool changes = memcmp(room_settings(room), settings, sizeof *settings) != 0;
   enum room_status status = room_set(room, plan, settings, error);
   if (status == ROOM_INVALID) return SALE_INVALID;
+  if (status == ROOM_OK && !changes) return SALE_OK;
   struct bytes detail = changed_detail(&step, event, settings, user_id);
   if (status != ROOM_OK || step.failed) return SALE_UNAVAILABLE;
   outbox_add(&step, BYTES("RoomChanged"), BYTES("event"), event->id, detail);

@@ -174,7 +174,7 @@ enum sale_refusal sale_event_update(struct sale *sale, struct plan *plan, struct
 struct room *sale_event_room(struct sale *sale, struct sale_event *event, int64_t now_ms);
 
 /*
- * Changes the room's settings and tells the bus of it (RoomChanged). `user_id` is who did it.
+ * Changes the room's settings and tells the bus of a change (RoomChanged). `user_id` is who did it.
  * SALE_INVALID: error names the setting.
  */
 enum sale_refusal sale_room_set(struct sale *sale, struct plan *plan, struct sale_event *event,

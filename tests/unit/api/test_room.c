@@ -62,6 +62,9 @@ static void test_a_change_is_an_event(void **state)
   api_fixture_ask(fixture, 200, "PUT", ROOM, "{'mode':'waiting'}");
   api_fixture_expect_header(fixture, "x-idempotency-cached", "true");
   fixture->key = NULL;
+  /* Asked for, or said again: nothing has changed. */
+  api_fixture_ask(fixture, 200, "PUT", ROOM, "{}");
+  api_fixture_ask(fixture, 200, "PUT", ROOM, "{'mode':'waiting'}");
   refused(fixture, "{'grace_sec':0}", "grace_sec");
   const char *told = sale_fixture_outbox(fixture->sale);
   const char *found = strstr(told, "RoomChanged");
