@@ -26,14 +26,15 @@ static void open_lobby(struct room_fixture *fixture)
 
 void room_fixture_open(struct room_fixture *fixture, uint64_t seed)
 {
-  uint32_t capacity = fixture->capacity;
-  memset(fixture, 0, sizeof *fixture);
-  fixture->capacity = capacity;
+  *fixture = (struct room_fixture){.capacity = fixture->capacity,
+                                   .opens_in_ms = fixture->opens_in_ms};
   store_fixture_open(&fixture->store, seed);
   arena_init(&fixture->arena, &fixture->store.memory);
   fixture->now_ms = world_clock_ms(fixture->store.world);
   fixture->mono_ms = 1000000;
-  fixture->supply = (struct room_supply){.on_sale = true, .opens_ms = 0, .free = 1000};
+  fixture->supply = (struct room_supply){.on_sale = fixture->opens_in_ms == 0,
+                                         .opens_ms = fixture->now_ms + fixture->opens_in_ms,
+                                         .free = 1000};
   open_lobby(fixture);
   room_fixture_set(fixture, ROOM_WAITING, 100, 50);
   room_fixture_tick(fixture);
@@ -97,6 +98,8 @@ void room_fixture_settle(struct room_fixture *fixture)
 
 void room_fixture_tick(struct room_fixture *fixture)
 {
+  if (fixture->opens_in_ms > 0 && fixture->now_ms >= fixture->supply.opens_ms)
+    fixture->supply.on_sale = true;
   room_supply(fixture->room, &fixture->supply);
   while (lobby_tick(fixture->lobby, fixture->now_ms, fixture->mono_ms)) continue;
 }
@@ -115,13 +118,6 @@ void room_fixture_leap(struct room_fixture *fixture, int64_t ms)
   fixture->now_ms += ms;
   fixture->mono_ms += ms;
   room_fixture_tick(fixture);
-}
-
-void room_fixture_opens_in(struct room_fixture *fixture, int64_t ms)
-{
-  fixture->supply.on_sale = ms <= 0;
-  fixture->supply.opens_ms = fixture->now_ms + ms;
-  room_supply(fixture->room, &fixture->supply);
 }
 
 /* ---- settings ---- */

@@ -15,6 +15,7 @@ struct room_fixture {
   struct lobby *lobby;
   struct room *room;
   uint32_t capacity;         /* for the next open; 0: the default */
+  int64_t opens_in_ms;       /* the same: 0: the sale is open */
   struct room_supply supply; /* told before each tick */
   struct plan plan;
   struct arena arena; /* of plans */
@@ -23,7 +24,7 @@ struct room_fixture {
   struct error error;
 };
 
-/* A room in which people wait, whose sale is open; 1,000 seats, 100 a second, 50 shoppers. */
+/* A room in which people wait; 1,000 seats, 100 a second, 50 shoppers. */
 void room_fixture_open(struct room_fixture *fixture, uint64_t seed);
 void room_fixture_close(struct room_fixture *fixture);
 
@@ -46,9 +47,6 @@ void room_fixture_tick(struct room_fixture *fixture);
 void room_fixture_pass(struct room_fixture *fixture, int64_t ms);
 /* Time passes at once. */
 void room_fixture_leap(struct room_fixture *fixture, int64_t ms);
-
-/* The sale opens in so many ms, and not before. */
-void room_fixture_opens_in(struct room_fixture *fixture, int64_t ms);
 
 /* Settings of the room changed, the others left as they are. */
 void room_fixture_set(struct room_fixture *fixture, enum room_mode mode, uint32_t admit_per_second,

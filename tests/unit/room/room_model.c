@@ -1,0 +1,86 @@
+#include "unit/room/room_model.h"
+
+#include <string.h>
+
+void room_model_init(struct room_model *model)
+{
+  memset(model, 0, sizeof *model);
+}
+
+int room_model_find(const struct room_model *model, int who)
+{
+  for (int number = model->count - 1; number >= 0; number--) {
+    const struct model_person *person = &model->people[number];
+    if (person->who == who && person->state != MODEL_EXPIRED && person->state != MODEL_LEFT)
+      return number;
+  }
+  return MODEL_NOBODY;
+}
+
+int room_model_join(struct room_model *model, int who, int64_t now_ms)
+{
+  int number = model->count++;
+  model->people[number] = (struct model_person){
+      .who = who,
+      .seen_ms = now_ms,
+      .place = (uint32_t)number,
+      .buyer = MODEL_NOBODY,
+  };
+  return number;
+}
+
+void room_model_open(struct room_model *model, const uint8_t seed[SHUFFLE_SEED_BYTES])
+{
+  struct shuffle shuffle;
+  model->open = true;
+  shuffle_init(&shuffle, seed, (uint32_t)model->count);
+  for (int number = 0; number < model->count; number++)
+    model->people[number].place = shuffle_place(&shuffle, (uint32_t)number);
+}
+
+void room_model_touch(struct room_model *model, int number, int64_t now_ms)
+{
+  model->people[number].seen_ms = now_ms;
+  model->people[number].ghost = false;
+}
+
+static bool in_line(const struct model_person *person)
+{
+  return person->state == MODEL_WAITING && !person->ghost;
+}
+
+uint32_t room_model_waiting(const struct room_model *model)
+{
+  uint32_t count = 0;
+  for (int number = 0; number < model->count; number++) count += in_line(&model->people[number]);
+  return count;
+}
+
+uint32_t room_model_position(const struct room_model *model, int number)
+{
+  uint32_t before = 0;
+  if (!model->open) return room_model_waiting(model);
+  for (int other = 0; other < model->count; other++)
+    before += in_line(&model->people[other]) &&
+              model->people[other].place < model->people[number].place;
+  return before + 1;
+}
+
+int room_model_next(const struct room_model *model, int64_t quiet_ms, int64_t now_ms)
+{
+  int first = MODEL_NOBODY;
+  for (int number = 0; number < model->count; number++) {
+    const struct model_person *person = &model->people[number];
+    /* The room counts silences in whole seconds. */
+    if (!in_line(person) || now_ms / 1000 - person->seen_ms / 1000 > quiet_ms / 1000) continue;
+    if (first == MODEL_NOBODY || person->place < model->people[first].place) first = number;
+  }
+  return first;
+}
+
+bool room_model_shops(const struct model_person *person, int64_t now_ms)
+{
+  if (person->holds > 0) return true;
+  bool came = person->state == MODEL_ADMITTED || person->state == MODEL_ENTERED;
+  return came && !person->finished && now_ms < person->expires_ms;
+}
