@@ -49,8 +49,16 @@ void sale_model_init(struct sale_model *model, uint32_t buyers)
   for (uint32_t i = 0; i < buyers; i++) model->newest[i] = MODEL_NONE;
 }
 
+void sale_model_seat(struct model_event *event)
+{
+  event->owner = malloc(event->seat_count * sizeof *event->owner);
+  if (event->owner == NULL) abort();
+  for (uint32_t i = 0; i < event->seat_count; i++) event->owner[i] = MODEL_NONE;
+}
+
 void sale_model_free(struct sale_model *model)
 {
+  for (uint32_t i = 0; i < MODEL_EVENTS; i++) free(model->events[i].owner);
   free(model->reservations);
   free(model->payments);
   free(model->keys);

@@ -15,7 +15,7 @@
 enum {
   MODEL_EVENTS = 2,
   MODEL_SECTIONS = 4,
-  MODEL_SEATS = 200, /* of an event */
+  MODEL_SEATS = 200, /* of an event of sim_sale */
   MODEL_ID_BYTES = 40,
   MODEL_ANSWER_BYTES = 288,
 };
@@ -40,7 +40,7 @@ struct model_event {
   uint32_t section_count;
   uint32_t seat_count;
   struct model_setting setting;
-  uint32_t owner[MODEL_SEATS]; /* the last reservation that had the seat; MODEL_NONE: nobody */
+  uint32_t *owner; /* of each seat: the last reservation that had it; MODEL_NONE: nobody */
 };
 
 /* A hold stays MODEL_HELD when its time is over: sale_model_status tells. */
@@ -102,6 +102,9 @@ struct sale_model {
 
 void sale_model_init(struct sale_model *model, uint32_t buyers);
 void sale_model_free(struct sale_model *model);
+
+/* Nobody has a seat of the event, whose sections and seats are set. */
+void sale_model_seat(struct model_event *event);
 
 /* ---- what is ---- */
 

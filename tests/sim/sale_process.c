@@ -57,7 +57,7 @@ static void draw_event(struct sale_run *run, struct model_event *event, struct b
                   json);
   }
   buffer_append_format(json, "]}");
-  for (uint32_t i = 0; i < MODEL_SEATS; i++) event->owner[i] = MODEL_NONE;
+  sale_model_seat(event);
 }
 
 static void created(void *context, enum sale_refusal refusal, uint64_t sequence)
