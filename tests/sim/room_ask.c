@@ -204,8 +204,10 @@ void room_ask_join(struct room_run *run, struct room_buyer *buyer)
   if (buyer->known) joiner.user_id = room_ask_user(number, user);
   struct arrival *arrival = malloc(sizeof *arrival);
   if (arrival == NULL) abort();
-  *arrival = (struct arrival){
-      .joining = {.joined = joined, .context = arrival}, .run = run, .buyer = number};
+  *arrival = (struct arrival){.joining = {.joined = joined, .context = arrival},
+                              .run = run,
+                              .buyer = number,
+                              .mono_ms = run->model.now_ms};
   run->arrivals_open++;
   if (random_chance(&run->random, run->fault_per_million / 8)) room_process_break_memory(run, 6);
   enum room_status status = room_join(run->room, &joiner, run->now_ms, &arrival->joining);

@@ -286,7 +286,7 @@ static void ask_again(struct room_run *run)
   enum { ASKERS = 64 };
   for (uint32_t i = 0; i < ASKERS; i++) {
     struct room_buyer *buyer = &run->buyers[random_below(&run->random, run->buyer_count)];
-    if (buyer->number == MODEL_NONE || buyer->number != buyer->truth) continue;
+    if (buyer->mood != MOOD_LINE || buyer->number != buyer->truth) continue;
     room_ask_join(run, buyer);
     run->totals->restored++;
   }

@@ -133,6 +133,8 @@ static void open_process(struct room_run *run)
   run->admissions = 0;
   run->event = sale_event_find(run->sale, BYTES("ev0"));
   run->room = run->event == NULL ? NULL : run->event->room;
+  /* As the server's first turn, before anybody is heard. */
+  sale_supply_rooms(run->sale, run->now_ms);
   open_pipes(run);
 }
 
