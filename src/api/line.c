@@ -26,6 +26,7 @@ static struct feed *fresh(struct api *api, const struct room *room)
   buffer_clear(&feed->line);
   json_writer_init(&json, &feed->line);
   json_write_object_begin(&json);
+  render_text(&json, BYTES("currency"), event->currency);
   render_seats_left(&json, event->map);
   json_write_object_end(&json);
   if (!json_writer_finish(&json)) {

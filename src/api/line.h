@@ -2,7 +2,8 @@
  * What somebody in line sees, as JSON: the place, and what there is to be had for it.
  *
  *     {"status","position","eta_sec","waiting_time","ready_for_entry","total_waiting",...,
- *      "price_min","price_max","remaining","sections":[{"id","name","price","total","remain"}]}
+ *      "currency","price_min","price_max","total","remaining",
+ *      "sections":[{"id","name","price","total","remain"}]}
  *
  * The second line is the same for all in it: it is made once for each version of the seat map, at
  * most every LINE_SEATS_MS, and copied.

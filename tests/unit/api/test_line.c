@@ -27,12 +27,13 @@ static void test_one_object(void **state)
   struct api_fixture *fixture = *state;
   api_fixture_room(fixture, "'mode':'paused'");
   api_fixture_get(fixture, 200, status_of(fixture, api_fixture_join(fixture)));
-  assert_true(api_fixture_has(fixture, "{'status':'waiting','position':1,'eta_sec':null,"
-                                       "'waiting_time':0,'ready_for_entry':false,"
-                                       "'total_waiting':1,'event_id':'evt','number':0,"
-                                       "'opened':true,'paused':true,"
-                                       "'price_min':300,'price_max':1000,'total':45,"
-                                       "'remaining':45,'sections':[{'id':'A',"));
+  assert_true(api_fixture_has(fixture,
+                              "{'status':'waiting','position':1,'eta_sec':null,"
+                              "'waiting_time':0,'ready_for_entry':false,"
+                              "'total_waiting':1,'event_id':'evt','number':0,"
+                              "'opened':true,'paused':true,"
+                              "'currency':'KRW','price_min':300,'price_max':1000,'total':45,"
+                              "'remaining':45,'sections':[{'id':'A',"));
   assert_true(api_fixture_has(fixture, "'total':20,'remain':20}]}"));
 }
 
@@ -45,7 +46,7 @@ static void test_what_is_only_there_when_true(void **state)
   api_fixture_get(fixture, 200, status_of(fixture, token));
   assert_true(api_fixture_has(fixture, "'position':0,'eta_sec':0,"));
   assert_true(api_fixture_has(fixture, "'ready_for_entry':true,"));
-  assert_true(api_fixture_has(fixture, "'ttl_sec':60,'price_min'"));
+  assert_true(api_fixture_has(fixture, "'ttl_sec':60,'currency'"));
   assert_false(api_fixture_has(fixture, "paused"));
   assert_false(api_fixture_has(fixture, "was_away"));
 }

@@ -1,5 +1,5 @@
 /*
- * The room beside a naive model of it (room_model.h): random joins, leaves, silences, returns,
+ * The room beside a naive model of it (room_naive.h): random joins, leaves, silences, returns,
  * entries and holds, before the opening and after, with failing allocations, restarts and crashes
  * in between. TACOS_STEPS says how many steps, TACOS_SEED which.
  *
@@ -9,7 +9,7 @@
  */
 #include "sim/random.h"
 #include "unit/room/room_fixture.h"
-#include "unit/room/room_model.h"
+#include "unit/room/room_naive.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -26,7 +26,7 @@ enum { STEPS_DEFAULT = 1500, NAMES = 250, HISTORY = 24, RATE = 15, SHOPPERS = 20
 struct run {
   struct room_fixture fixture;
   struct random random;
-  struct room_model model;
+  struct room_naive model;
   double permits; /* of the bucket */
   uint32_t admitted;
   struct room_place places[MODEL_PEOPLE]; /* by number */
@@ -34,7 +34,7 @@ struct run {
   int history_count;
   struct {
     uint64_t sequence; /* newest record of this state */
-    struct room_model model;
+    struct room_naive model;
   } history[HISTORY]; /* since the last sync, oldest first */
 };
 
@@ -136,7 +136,7 @@ static void expect_states(struct run *run)
 {
   const struct room *room = run->fixture.room;
   assert_int_equal(room->waiters.next, run->model.count);
-  assert_int_equal(room->line.total, room_model_waiting(&run->model));
+  assert_int_equal(room->line.total, room_naive_waiting(&run->model));
   for (int i = 0; i < run->model.count; i++) {
     const struct model_person *person = &run->model.people[i];
     assert_int_equal(waiters_state(&room->waiters, (uint32_t)i), expected_state(person));
@@ -155,7 +155,7 @@ static void expect_position(struct run *run, int number)
   if (person->state != MODEL_WAITING || person->ghost || !run->model.open) return;
   uint32_t place = line_place(room, (uint32_t)number);
   assert_int_equal(place, person->place);
-  assert_int_equal(ranks_before(&room->line, place) + 1, room_model_position(&run->model, number));
+  assert_int_equal(ranks_before(&room->line, place) + 1, room_naive_position(&run->model, number));
 }
 
 /* ---- time ---- */
@@ -179,10 +179,10 @@ static void follow_ends(struct run *run, bool whole)
     } else if (person->state == MODEL_ADMITTED || person->state == MODEL_ENTERED ||
                person->state == MODEL_LEFT) {
       if (state == WAITER_EXPIRED) {
-        assert_false(room_model_shops(person, now_ms));
+        assert_false(room_naive_shops(person, now_ms));
         person->state = MODEL_EXPIRED;
       } else if (person->state != MODEL_LEFT && whole) {
-        assert_true(room_model_shops(person, now_ms));
+        assert_true(room_naive_shops(person, now_ms));
       }
     }
   }
@@ -218,7 +218,7 @@ static void follow_admissions(struct run *run, bool failing)
             waiters_state(waiters, (uint32_t)i) == WAITER_ADMITTED;
   assert_true(came <= most);
   for (uint32_t i = 0; i < (failing ? came : most); i++) {
-    int next = room_model_next(&run->model, GRACE_S * 1000, run->fixture.mono_ms);
+    int next = room_naive_next(&run->model, GRACE_S * 1000, run->fixture.mono_ms);
     if (next == MODEL_NOBODY) break;
     struct model_person *person = &run->model.people[next];
     if (waiters_state(waiters, (uint32_t)next) != WAITER_ADMITTED)
@@ -242,11 +242,11 @@ static void pass(struct run *run, int64_t ms, struct room_place *asking, int who
   memory->fail_at = 0;
   /* The opening answers who joined in its turn: they are drawn too. */
   if (asking != NULL && asking->answers > 0 && asking->status == ROOM_OK) {
-    int number = room_model_join(&run->model, who, fixture->mono_ms - ms);
+    int number = room_naive_join(&run->model, who, fixture->mono_ms - ms);
     run->places[number] = *asking;
   }
   if (fixture->room->record.opened && !run->model.open)
-    room_model_open(&run->model, fixture->room->record.seed);
+    room_naive_open(&run->model, fixture->room->record.seed);
   run->permits = fmin(run->permits + RATE * ((double)ms / 1000), 1 + RATE * 0.1);
   follow_ends(run, ms >= ROOM_SWEEP_MS && !failing);
   follow_admissions(run, failing);
@@ -260,18 +260,18 @@ static void pass(struct run *run, int64_t ms, struct room_place *asking, int who
 
 static void joined(struct run *run, int who, const struct room_place *place)
 {
-  int number = room_model_find(&run->model, who);
+  int number = room_naive_find(&run->model, who);
   assert_int_equal(place->joined.again, number != MODEL_NOBODY);
   if (number == MODEL_NOBODY) {
-    number = room_model_join(&run->model, who, run->fixture.mono_ms);
+    number = room_naive_join(&run->model, who, run->fixture.mono_ms);
     run->places[number] = *place;
   } else {
-    room_model_touch(&run->model, number, run->fixture.mono_ms);
+    room_naive_touch(&run->model, number, run->fixture.mono_ms);
   }
   assert_int_equal(place->joined.number, number);
   assert_memory_equal(place->joined.token, run->places[number].joined.token, TOKEN_TEXT_BYTES);
   bool waits = run->model.people[number].state == MODEL_WAITING;
-  assert_int_equal(place->joined.position, waits ? room_model_position(&run->model, number) : 0);
+  assert_int_equal(place->joined.position, waits ? room_naive_position(&run->model, number) : 0);
 }
 
 static void step_join(struct run *run)
@@ -280,7 +280,7 @@ static void step_join(struct run *run)
   struct room_place place;
   int who = (int)below(run, NAMES);
   if (run->model.count >= MODEL_PEOPLE - 2) return;
-  if (room_model_find(&run->model, who) != MODEL_NOBODY || chance(run, 80)) {
+  if (room_naive_find(&run->model, who) != MODEL_NOBODY || chance(run, 80)) {
     assert_int_equal(room_fixture_try_join(&run->fixture, name_of(who, name), &place), ROOM_OK);
     joined(run, who, &place);
     remember(run);
@@ -291,14 +291,14 @@ static void step_join(struct run *run)
   pass(run, 50 + below(run, 100), &place, who);
   lobby_flush(run->fixture.lobby);
   assert_int_equal(place.answers, 1);
-  if (place.status == ROOM_OK && room_model_find(&run->model, who) == MODEL_NOBODY) {
-    int number = room_model_join(&run->model, who, run->fixture.mono_ms);
+  if (place.status == ROOM_OK && room_naive_find(&run->model, who) == MODEL_NOBODY) {
+    int number = room_naive_join(&run->model, who, run->fixture.mono_ms);
     run->places[number] = place;
   }
-  int number = room_model_find(&run->model, who);
+  int number = room_naive_find(&run->model, who);
   if (number != MODEL_NOBODY) {
     (void)room_fixture_look(&run->fixture, &run->places[number]);
-    room_model_touch(&run->model, number, run->fixture.mono_ms);
+    room_naive_touch(&run->model, number, run->fixture.mono_ms);
   }
   sync_all(run);
 }
@@ -310,15 +310,15 @@ static void step_look(struct run *run)
   struct model_person *person = &run->model.people[number];
   bool was_away = person->state == MODEL_WAITING && person->ghost;
   struct room_view view = room_fixture_look(&run->fixture, &run->places[number]);
-  room_model_touch(&run->model, number, run->fixture.mono_ms);
+  room_naive_touch(&run->model, number, run->fixture.mono_ms);
   assert_int_equal(view.was_away, was_away);
-  assert_int_equal(view.total_waiting, room_model_waiting(&run->model));
+  assert_int_equal(view.total_waiting, room_naive_waiting(&run->model));
   assert_int_equal(view.opened, run->model.open);
   bool shops = !person->finished && run->fixture.now_ms < person->expires_ms;
   if (person->state == MODEL_WAITING) {
     assert_int_equal(view.standing, STANDING_WAITING);
     assert_false(view.ready_for_entry);
-    assert_int_equal(view.position, room_model_position(&run->model, number));
+    assert_int_equal(view.position, room_naive_position(&run->model, number));
   } else if (person->state == MODEL_ADMITTED && shops) {
     assert_int_equal(view.standing, STANDING_WAITING);
     assert_true(view.ready_for_entry);
@@ -336,7 +336,7 @@ static void step_enter(struct run *run)
   if (number == MODEL_NOBODY) return;
   struct model_person *person = &run->model.people[number];
   enum room_status status = room_fixture_enter(&run->fixture, &run->places[number], &entry);
-  room_model_touch(&run->model, number, run->fixture.mono_ms);
+  room_naive_touch(&run->model, number, run->fixture.mono_ms);
   bool came = person->state == MODEL_ADMITTED || person->state == MODEL_ENTERED;
   bool shops = came && !person->finished && run->fixture.now_ms < person->expires_ms;
   assert_int_equal(status, person->state == MODEL_WAITING ? ROOM_NOT_READY
@@ -448,7 +448,7 @@ static void run_seed(uint64_t seed, int steps)
   settings.max_shoppers = SHOPPERS;
   settings.grace_s = GRACE_S;
   room_fixture_settings(&run->fixture, &settings);
-  room_model_init(&run->model);
+  room_naive_init(&run->model);
   sync_all(run);
   for (int i = 0; i < steps; i++) {
     step(run);

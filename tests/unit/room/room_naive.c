@@ -1,13 +1,13 @@
-#include "unit/room/room_model.h"
+#include "unit/room/room_naive.h"
 
 #include <string.h>
 
-void room_model_init(struct room_model *model)
+void room_naive_init(struct room_naive *model)
 {
   memset(model, 0, sizeof *model);
 }
 
-int room_model_find(const struct room_model *model, int who)
+int room_naive_find(const struct room_naive *model, int who)
 {
   for (int number = model->count - 1; number >= 0; number--) {
     const struct model_person *person = &model->people[number];
@@ -17,7 +17,7 @@ int room_model_find(const struct room_model *model, int who)
   return MODEL_NOBODY;
 }
 
-int room_model_join(struct room_model *model, int who, int64_t now_ms)
+int room_naive_join(struct room_naive *model, int who, int64_t now_ms)
 {
   int number = model->count++;
   model->people[number] = (struct model_person){
@@ -29,7 +29,7 @@ int room_model_join(struct room_model *model, int who, int64_t now_ms)
   return number;
 }
 
-void room_model_open(struct room_model *model, const uint8_t seed[SHUFFLE_SEED_BYTES])
+void room_naive_open(struct room_naive *model, const uint8_t seed[SHUFFLE_SEED_BYTES])
 {
   struct shuffle shuffle;
   model->open = true;
@@ -38,7 +38,7 @@ void room_model_open(struct room_model *model, const uint8_t seed[SHUFFLE_SEED_B
     model->people[number].place = shuffle_place(&shuffle, (uint32_t)number);
 }
 
-void room_model_touch(struct room_model *model, int number, int64_t now_ms)
+void room_naive_touch(struct room_naive *model, int number, int64_t now_ms)
 {
   model->people[number].seen_ms = now_ms;
   model->people[number].ghost = false;
@@ -49,24 +49,24 @@ static bool in_line(const struct model_person *person)
   return person->state == MODEL_WAITING && !person->ghost;
 }
 
-uint32_t room_model_waiting(const struct room_model *model)
+uint32_t room_naive_waiting(const struct room_naive *model)
 {
   uint32_t count = 0;
   for (int number = 0; number < model->count; number++) count += in_line(&model->people[number]);
   return count;
 }
 
-uint32_t room_model_position(const struct room_model *model, int number)
+uint32_t room_naive_position(const struct room_naive *model, int number)
 {
   uint32_t before = 0;
-  if (!model->open) return room_model_waiting(model);
+  if (!model->open) return room_naive_waiting(model);
   for (int other = 0; other < model->count; other++)
     before += in_line(&model->people[other]) &&
               model->people[other].place < model->people[number].place;
   return before + 1;
 }
 
-int room_model_next(const struct room_model *model, int64_t quiet_ms, int64_t now_ms)
+int room_naive_next(const struct room_naive *model, int64_t quiet_ms, int64_t now_ms)
 {
   int first = MODEL_NOBODY;
   for (int number = 0; number < model->count; number++) {
@@ -78,7 +78,7 @@ int room_model_next(const struct room_model *model, int64_t quiet_ms, int64_t no
   return first;
 }
 
-bool room_model_shops(const struct model_person *person, int64_t now_ms)
+bool room_naive_shops(const struct model_person *person, int64_t now_ms)
 {
   if (person->holds > 0) return true;
   bool came = person->state == MODEL_ADMITTED || person->state == MODEL_ENTERED;
