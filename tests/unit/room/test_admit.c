@@ -231,7 +231,7 @@ static void test_who_could_not_be_admitted_is_the_next(void **state)
     (void)room_fixture_look(fixture, &places[0]);
     (void)room_fixture_look(fixture, &places[2]);
     (void)room_fixture_look(fixture, &places[3]);
-    room_fixture_set(fixture, ROOM_WAITING, 40, 50);
+    room_fixture_set(fixture, ROOM_WAITING, 40, 2);
     arena_free(&fixture->lobby->arena);
     arena_init(&fixture->lobby->arena, &fixture->store.world->memory);
     struct memory *memory = &fixture->store.world->memory;
@@ -240,9 +240,8 @@ static void test_who_could_not_be_admitted_is_the_next(void **state)
     memory->fail_at = 0;
     failed = admissions(fixture) == 0;
     room_fixture_check(fixture);
-    room_fixture_set(fixture, ROOM_WAITING, 1, 50);
     if (failed) {
-      fixture->room->pace.permits = 1;
+      room_fixture_set(fixture, ROOM_WAITING, 40, 1);
       room_fixture_leap(fixture, 50);
       assert_int_equal(waiters_state(&fixture->room->waiters, 0), WAITER_ADMITTED);
       assert_int_equal(waiters_state(&fixture->room->waiters, 2), WAITER_WAITING);
