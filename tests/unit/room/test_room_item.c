@@ -195,10 +195,11 @@ static void test_damaged_items(void **state)
   struct bytes text;
   int64_t base_ms;
   uint32_t count;
-#define SETTINGS(id, seed, grace, mode)                                                              \
-  "{'id':{'N':'" id "'},'eventId':{'S':'e'},'mode':{'S':'" mode                                      \
-  "'},'admitPerSecond':{'N':'1'},'maxShoppers':{'N':'1'},'tokenTtl':{'N':'60'},'grace':{'N':'" grace \
-  "'},'entry':{'N':'60'},'targetMs':{'N':'1'},'seed':{'B':'" seed "'}}"
+#define SETTINGS(id, seed, grace, mode)                                     \
+  "{'id':{'N':'" id "'},'mode':{'S':'" mode "'},'grace':{'N':'" grace "'}," \
+  "'eventId':{'S':'e'},'admitPerSecond':{'N':'1'},'maxShoppers':{'N':'1'}," \
+  "'tokenTtl':{'N':'60'},'entry':{'N':'60'},'targetMs':{'N':'1'},"          \
+  "'seed':{'B':'" seed "'}}"
 #define SEED "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
   static const char *const settings[] = {
       "{}",

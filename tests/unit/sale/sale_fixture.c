@@ -32,15 +32,40 @@ static void on_seats_changed(void *context, struct sale_event *event)
   fixture->told++;
 }
 
+static void open_lobby(struct sale_fixture *fixture)
+{
+  static const uint8_t key[TOKEN_KEY_BYTES] = "a key of the tests";
+  const struct lobby_options options = {
+      .world = fixture->store.world, .store = fixture->store.store, .key = key};
+  fixture->lobby = lobby_open(&options, fixture->now_ms, &fixture->error);
+  if (fixture->lobby == NULL) fail_msg("%s", fixture->error.message);
+}
+
 static void open_sale(struct sale_fixture *fixture)
 {
+  if (fixture->has_rooms) open_lobby(fixture);
   const struct sale_options options = {.world = fixture->store.world,
                                        .store = fixture->store.store,
                                        .seats_changed = on_seats_changed,
-                                       .context = fixture};
+                                       .context = fixture,
+                                       .lobby = fixture->lobby};
   fixture->sale = sale_open(&options, &fixture->error);
   if (fixture->sale == NULL) fail_msg("%s", fixture->error.message);
   fixture->event = sale_event_find(fixture->sale, BYTES("evt"));
+}
+
+static void close_sale(struct sale_fixture *fixture)
+{
+  sale_close(fixture->sale);
+  if (fixture->lobby != NULL) lobby_close(fixture->lobby);
+  fixture->lobby = NULL;
+}
+
+void sale_fixture_rooms(struct sale_fixture *fixture)
+{
+  close_sale(fixture);
+  fixture->has_rooms = true;
+  open_sale(fixture);
 }
 
 static void on_created(void *context, enum sale_refusal refusal, uint64_t sequence)
@@ -198,7 +223,7 @@ int sale_fixture_teardown(void **state)
   struct sale_fixture *fixture = *state;
   sale_fixture_check(fixture);
   if (fixture->wired) close_wires(fixture);
-  sale_close(fixture->sale);
+  close_sale(fixture);
   arena_free(&fixture->arena);
   store_fixture_close(&fixture->store);
   free(fixture);
@@ -208,7 +233,7 @@ int sale_fixture_teardown(void **state)
 void sale_fixture_reopen(struct sale_fixture *fixture)
 {
   if (fixture->wired) close_wires(fixture);
-  sale_close(fixture->sale);
+  close_sale(fixture);
   store_fixture_reopen(&fixture->store);
   open_sale(fixture);
   if (fixture->wired) open_wires(fixture);
@@ -217,7 +242,7 @@ void sale_fixture_reopen(struct sale_fixture *fixture)
 void sale_fixture_crash(struct sale_fixture *fixture)
 {
   if (fixture->wired) close_wires(fixture);
-  sale_close(fixture->sale);
+  close_sale(fixture);
   store_fixture_crash(&fixture->store);
   open_sale(fixture);
   if (fixture->wired) open_wires(fixture);

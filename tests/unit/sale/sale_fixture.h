@@ -23,6 +23,9 @@ struct sale_fixture {
   int64_t now_ms;
   struct error error;
   uint32_t told; /* calls of seats_changed */
+  /* With sale_fixture_rooms. */
+  bool has_rooms;
+  struct lobby *lobby;
   /* With sale_fixture_wire. */
   bool wired;
   const struct bus_sender *sender; /* of webhooks; NULL: they wait. Set before */
@@ -47,6 +50,8 @@ void sale_fixture_settle(struct sale_fixture *fixture);
  * of before are told too.
  */
 void sale_fixture_wire(struct sale_fixture *fixture);
+/* From now on the sale has waiting rooms, also after a reopen or crash; before wires. */
+void sale_fixture_rooms(struct sale_fixture *fixture);
 /* One turn of the loop without its end: nothing becomes durable. */
 bool sale_fixture_turn(struct sale_fixture *fixture);
 /* Turns and makes durable until there is nothing to do; after the second form's time has passed. */

@@ -116,9 +116,7 @@ static void test_changes_last(void **state)
                                          .has_max_per_buyer = true,
                                          .max_per_buyer = 2,
                                          .has_hold_seconds = true,
-                                         .hold_seconds = 30,
-                                         .has_needs_admission = true,
-                                         .needs_admission = true};
+                                         .hold_seconds = 30};
   const struct sale_event_change bad = {.has_hold_seconds = true, .hold_seconds = 1};
   assert_int_equal(change(fixture, &bad), SALE_INVALID);
   assert_non_null(strstr(fixture->error.message, "hold_seconds"));
@@ -130,7 +128,6 @@ static void test_changes_last(void **state)
   assert_int_equal(fixture->event->status, SALE_PAUSED);
   assert_int_equal(fixture->event->max_per_buyer, 2);
   assert_int_equal(fixture->event->hold_seconds, 30);
-  assert_true(fixture->event->needs_admission);
   assert_int_equal(fixture->event->map->seat_count, 45);
 }
 

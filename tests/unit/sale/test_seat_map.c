@@ -96,6 +96,50 @@ static void test_hold_ends_exactly(void **state)
   seat_fixture_close(&fixture);
 }
 
+/* Seats whose holds end by then, counted one by one. */
+static uint32_t count_lapsing(const struct seat_map *map, int64_t until_ms)
+{
+  uint32_t count = 0;
+  for (uint32_t seat = 0; seat < SEATS; seat++) {
+    struct id holder;
+    int64_t ends_ms;
+    if (seat_map_hold_of(map, seat, &holder, &ends_ms) && ends_ms <= until_ms) count++;
+  }
+  return count;
+}
+
+static void test_holds_that_end_soon(void **state)
+{
+  (void)state;
+  struct seat_fixture fixture;
+  struct random random;
+  random_init(&random, 3);
+  seat_fixture_open(&fixture, SECTIONS);
+  struct seat_map *map = fixture.map;
+  assert_int_equal(seat_map_lapsing(map, INT64_MAX, 10), 0);
+  uint32_t next = 0;
+  for (uint32_t number = 1; next + 4 < SEATS && number < 100; number++) {
+    uint32_t seats[4];
+    struct id id = seat_fixture_reservation(number);
+    uint32_t count = (uint32_t)random_between(&random, 1, 4);
+    for (uint32_t i = 0; i < count; i++) seats[i] = next++;
+    seat_map_hold(map, seats, count, &id, (int64_t)random_between(&random, 100, 150));
+    for (int64_t until_ms = 95; until_ms < 155; until_ms += 3) {
+      uint32_t all = count_lapsing(map, until_ms);
+      assert_int_equal(seat_map_lapsing(map, until_ms, UINT32_MAX), all);
+      for (uint32_t most = 0; most < 8; most++)
+        assert_int_equal(seat_map_lapsing(map, until_ms, most), all < most ? all : most);
+    }
+  }
+  for (int64_t now_ms = 100; now_ms <= 150; now_ms += 5) {
+    seat_map_advance(map, now_ms);
+    assert_int_equal(seat_map_lapsing(map, now_ms, UINT32_MAX), 0);
+    assert_int_equal(seat_map_lapsing(map, now_ms + 10, UINT32_MAX),
+                     count_lapsing(map, now_ms + 10));
+  }
+  seat_fixture_close(&fixture);
+}
+
 static void test_life_of_a_seat(void **state)
 {
   (void)state;
@@ -493,6 +537,7 @@ int main(void)
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_ids_and_places),
       cmocka_unit_test(test_hold_ends_exactly),
+      cmocka_unit_test(test_holds_that_end_soon),
       cmocka_unit_test(test_life_of_a_seat),
       cmocka_unit_test(test_is_like_an_array_of_seats),
       cmocka_unit_test(test_keeps_the_last_changes),

@@ -36,6 +36,7 @@ static struct value write_all(struct fixture *fixture)
   record_bool(&fixture->writer, BYTES("flag"), true);
   record_instant(&fixture->writer, BYTES("time"), 1234567890123);
   record_texts(&fixture->writer, BYTES("list"), list, 2);
+  record_binary(&fixture->writer, BYTES("binary"), BYTES("\0\xff"));
   return record_end(&fixture->writer, &fixture->arena);
 }
 
@@ -53,6 +54,7 @@ static void test_what_is_written_is_read(void **state)
   assert_true(bytes_equal(record_get_text(item, BYTES("time")), BYTES("2009-02-13T23:31:30.123Z")));
   assert_int_equal(value_count(value_attribute(item, BYTES("list"))), 2);
   assert_true(value_bool(value_attribute(item, BYTES("flag"))));
+  assert_true(bytes_equal(record_get_binary(item, BYTES("binary")), BYTES("\0\xff")));
   close_fixture(&fixture);
 }
 
@@ -64,6 +66,9 @@ static void test_what_is_not_there_has_a_fallback(void **state)
   struct value item = write_all(&fixture);
   assert_int_equal(record_get_text(item, BYTES("none")).size, 0);
   assert_int_equal(record_get_text(item, BYTES("number")).size, 0);
+  assert_int_equal(record_get_binary(item, BYTES("none")).size, 0);
+  assert_int_equal(record_get_binary(item, BYTES("text")).size, 0);
+  assert_int_equal(record_get_text(item, BYTES("binary")).size, 0);
   assert_int_equal(record_get_integer(item, BYTES("text"), 5), 5);
   assert_int_equal(record_get_instant(item, BYTES("text"), 6), 6);
   assert_int_equal(record_get_integer(VALUE_NONE, BYTES("text"), 7), 7);
