@@ -7,12 +7,19 @@ void room_naive_init(struct room_naive *model)
   memset(model, 0, sizeof *model);
 }
 
-int room_naive_find(const struct room_naive *model, int who)
+/* Who has finished, or whose time is over, may wait again though a hold is pending. */
+static bool has_place(const struct model_person *person, int64_t now_ms)
+{
+  if (person->state == MODEL_WAITING) return true;
+  bool shops = person->state == MODEL_ADMITTED || person->state == MODEL_ENTERED;
+  return shops && !person->finished && now_ms < person->expires_ms;
+}
+
+int room_naive_find(const struct room_naive *model, int who, int64_t now_ms)
 {
   for (int number = model->count - 1; number >= 0; number--) {
     const struct model_person *person = &model->people[number];
-    if (person->who == who && person->state != MODEL_EXPIRED && person->state != MODEL_LEFT)
-      return number;
+    if (person->who == who && has_place(person, now_ms)) return number;
   }
   return MODEL_NOBODY;
 }

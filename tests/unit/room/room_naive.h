@@ -34,7 +34,7 @@ struct room_naive {
 void room_naive_init(struct room_naive *model);
 
 /* The number that a name has and has not given up, or MODEL_NOBODY. */
-int room_naive_find(const struct room_naive *model, int who);
+int room_naive_find(const struct room_naive *model, int who, int64_t now_ms);
 int room_naive_join(struct room_naive *model, int who, int64_t now_ms);
 
 /* Places by lot, of all who are there. */

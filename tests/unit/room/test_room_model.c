@@ -260,7 +260,7 @@ static void pass(struct run *run, int64_t ms, struct room_place *asking, int who
 
 static void joined(struct run *run, int who, const struct room_place *place)
 {
-  int number = room_naive_find(&run->model, who);
+  int number = room_naive_find(&run->model, who, run->fixture.now_ms);
   assert_int_equal(place->joined.again, number != MODEL_NOBODY);
   if (number == MODEL_NOBODY) {
     number = room_naive_join(&run->model, who, run->fixture.mono_ms);
@@ -280,7 +280,7 @@ static void step_join(struct run *run)
   struct room_place place;
   int who = (int)below(run, NAMES);
   if (run->model.count >= MODEL_PEOPLE - 2) return;
-  if (room_naive_find(&run->model, who) != MODEL_NOBODY || chance(run, 80)) {
+  if (room_naive_find(&run->model, who, run->fixture.now_ms) != MODEL_NOBODY || chance(run, 80)) {
     assert_int_equal(room_fixture_try_join(&run->fixture, name_of(who, name), &place), ROOM_OK);
     joined(run, who, &place);
     remember(run);
@@ -291,11 +291,12 @@ static void step_join(struct run *run)
   pass(run, 50 + below(run, 100), &place, who);
   lobby_flush(run->fixture.lobby);
   assert_int_equal(place.answers, 1);
-  if (place.status == ROOM_OK && room_naive_find(&run->model, who) == MODEL_NOBODY) {
+  if (place.status == ROOM_OK &&
+      room_naive_find(&run->model, who, run->fixture.now_ms) == MODEL_NOBODY) {
     int number = room_naive_join(&run->model, who, run->fixture.mono_ms);
     run->places[number] = place;
   }
-  int number = room_naive_find(&run->model, who);
+  int number = room_naive_find(&run->model, who, run->fixture.now_ms);
   if (number != MODEL_NOBODY) {
     (void)room_fixture_look(&run->fixture, &run->places[number]);
     room_naive_touch(&run->model, number, run->fixture.mono_ms);
