@@ -110,12 +110,13 @@ static void close_link(struct run *run, struct link *link)
   CHECK(link->socket != -1);
   close(link->socket);
   link->socket = -1;
+  /* Only after a connection that could not be made there is a pause. */
+  link->since_ns = link->state == LINK_CONNECTING ? run->now_ns : INT64_MIN / 2;
   if (link->state == LINK_CONNECTING)
     run->connecting--;
   else
     run->load.connected--;
   buffer_clear(&link->unsent);
-  link->since_ns = run->now_ns;
   /* An idle one keeps its place in the ring until it comes up: it may not be there twice. */
   link->state = link->state == LINK_IDLE ? LINK_LEAVING : LINK_CLOSED;
 }
@@ -283,12 +284,10 @@ static void finish_reply(struct run *run, struct link *link)
     take_probe(run, &link->response);
   else
     journey_reply(run, &request, &link->response);
-  if (link->response.keep_alive && !link->ending) {
+  if (link->response.keep_alive && !link->ending)
     set_idle(run, link);
-  } else {
+  else
     close_link(run, link);
-    link->since_ns = INT64_MIN / 2; /* may come again at once */
-  }
   while (!list_is_empty(&run->waiting) && run->idle_count > 0) {
     struct journey *journey = list_pop(&run->waiting);
     if (links_send(run, journey)) continue;
@@ -353,6 +352,7 @@ static void connected(struct run *run, struct link *link)
     return;
   }
   run->connecting--;
+  run->connect_errno = 0;
   run->load.connected++;
   if (run->load.connected > run->load.open_peak) run->load.open_peak = run->load.connected;
   set_idle(run, link);
@@ -405,6 +405,6 @@ void links_expire(struct run *run)
         .journey = journey,
         .step = &run->file->steps[journey->scenario->first_step + journey->step],
         .due_ns = journey->due_ns};
-    journey_failed(run, &request, run->load.connected == 0 ? FAILURE_CONNECT : FAILURE_TIMEOUT);
+    journey_failed(run, &request, run->connect_errno != 0 ? FAILURE_CONNECT : FAILURE_TIMEOUT);
   }
 }

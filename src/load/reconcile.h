@@ -3,8 +3,8 @@
  * told.
  *
  *     report (JSON)   seats sold = tickets of paid orders; sections add up
- *     orders (CSV)    no seat in two paid orders, nobody over the limit, as many as the report counts,
- *                     amounts add up to the revenue
+ *     orders (CSV)    no seat in two paid orders, nobody over the limit, as many as the report
+ *                     counts, amounts add up to the revenue
  *     told            every order id that somebody was answered is a paid order there
  *
  * Memory: all in the arena given. One thread.

@@ -1,21 +1,21 @@
 /*
  * The engine of the load generator: one thread, epoll, keep-alive connections, a fixed schedule.
  *
- *     schedule --> journey --> step --> [think] --> ready --> idle connection --> sent --> reply
- *                     ^                               |  (none idle: waits, and is charged)    |
- *                     '-------------------------------+----------------- next step ------------'
+ *     schedule -> journey -> step -> [think] -> ready -> idle connection -> sent -> reply
+ *                    ^                            |  (none is idle: waits, charged)   |
+ *                    '----------------------------+---------- next step --------------'
  *
- * A journey is one person's way through a scenario. Connections are not people's own: a request takes
- * the one that was idle longest, so that all of them are used in turn.
+ * A journey is one person's way through a scenario. Connections are not people's own: a request
+ * takes the one that was idle longest, so that all of them are used in turn.
  *
  * When a request is meant to be sent is fixed by the schedule for a journey's first step; for later
- * ones it is when the reply before it was there, plus what they think. With a rate of requests it is
- * the schedule for all of them: each slot goes to whoever has waited longest to send, else to
+ * ones it is when the reply before it was there, plus what they think. With a rate of requests it
+ * is the schedule for all of them: each slot goes to whoever has waited longest to send, else to
  * somebody new. Latency counts from there, whatever the generator or the server does. Virtual users
  * are a closed loop, in which it counts from the sending.
  *
- * The wait ends some 50 us before the next thing is due, and the rest is polled: a kernel's timer is
- * not exact enough for a latency of 100 us. So a generator that is busy keeps a core to itself.
+ * The wait ends some 60 us before the next thing is due, and the rest is polled: a kernel's timer
+ * is not exact enough for a latency of 100 us. So a busy generator keeps a core to itself.
  *
  * Memory: everything is on the struct memory of the options, until load_close. One thread.
  */

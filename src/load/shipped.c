@@ -25,7 +25,7 @@ static const struct {
 } SHIPPED[SHIPPED_COUNT] = {
     {"onsale", "examples/load/onsale.json", "a whole on-sale: line, seats, payment; some give up",
      load_scenario_onsale, load_scenario_onsale_end},
-    {"poll", "examples/load/poll.json", "people who look at how many seats are left",
+    {"poll", "examples/load/poll.json", "people in line who ask for their place every 2 s",
      load_scenario_poll, load_scenario_poll_end},
     {"reserve", "examples/load/reserve.json", "buyers who reserve two seats each",
      load_scenario_reserve, load_scenario_reserve_end},

@@ -4,8 +4,8 @@
  *     latency   from when a request was meant to be sent to its whole reply
  *     service   from when it was sent: what the server alone is answerable for while it keeps up
  *
- * The difference of the two is what coordinated omission hides (Tene, "How NOT to Measure Latency"):
- * a server that stands still for a second makes a thousand requests wait, not one.
+ * The difference of the two is what coordinated omission hides (Tene, "How NOT to Measure
+ * Latency"): a server that stands still for a second makes a thousand requests wait, not one.
  *
  * Times are in nanoseconds. Memory: on the struct memory given, until stats_free. One thread.
  */

@@ -202,8 +202,8 @@ static bool append_percent(struct buffer *to, struct bytes text)
       continue;
     }
     *at++ = '%';
-    *at++ = (uint8_t)HEX[byte >> 4];
-    *at++ = (uint8_t)HEX[byte & 15];
+    *at++ = (uint8_t) "0123456789ABCDEF"[byte >> 4];
+    *at++ = (uint8_t) "0123456789ABCDEF"[byte & 15];
   }
   to->size = (size_t)(at - to->data);
   return true;

@@ -1,7 +1,7 @@
 /*
  * Texts with variables: paths, headers and bodies of a scenario's requests.
  *
- *     "/api/v1/queue/status?token=${waiting}"      {"seat_ids": "${json seats}", "n": "${random 1 4}"}
+ *     "/api/v1/queue/status?token=${waiting}"       {"seat_ids": "${json seats}", "no": "${uuid}"}
  *
  *     ${event} ${user} ${token} ${address}   of the run and of the buyer
  *     ${uuid}            a new UUID (RFC 9562 version 4) each time
@@ -13,8 +13,8 @@
  *     ${NAME}            what a step took from a reply or set
  *     ${json NAME}       in a body, alone in its string: the JSON value itself, without the quotes
  *
- * Where a value goes decides how it is written: percent-encoded in a path (RFC 3986 2.1), escaped in
- * a body's strings (RFC 8259 7), as it is in a header, unless it has control bytes: those are left out.
+ * Where a value goes decides how it is written: percent-encoded in a path (RFC 3986 2.1), escaped
+ * in a body's strings (RFC 8259 7), as it is in a header without control bytes.
  *
  * Memory: a compiled template and its texts are in the arena and point into the source text. Pure;
  * one thread per source of values.

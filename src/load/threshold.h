@@ -1,12 +1,12 @@
 /*
- * Conditions under which a run has failed: "p99>10ms", "errors>0", "reserve.p95>=20ms", "rate<1000".
+ * Conditions under which a run has failed: "p99>10ms", "errors>0", "reserve.p95>=20ms".
  *
  *     [STEP.]METRIC OPERATOR NUMBER[UNIT]
  *
  *     METRIC    p50 p95 p99 p99.9 (any percentile), max, mean, min    of the latency; us, ms, s
  *               service_p99 and so on: of the service time
- *               errors, requests, refused, succeeded                  counts
- *               error_rate, checks                                    per cent, of requests and of checks
+ *               errors, requests, refused, succeeded             counts
+ *               error_rate, checks                per cent, of requests and of checks
  *               rate                                                  requests per second
  *     OPERATOR  > >= < <= ==
  *
