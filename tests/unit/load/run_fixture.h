@@ -1,7 +1,8 @@
 /*
  * A run of a scenario's text against a stub, for tests of the engine.
  *
- * Memory: everything belongs to the fixture, until run_fixture_end, which asserts that nothing leaked.
+ * Memory: everything belongs to the fixture, until run_fixture_end, which asserts that nothing
+ * leaked.
  */
 #ifndef TACOS_TESTS_UNIT_LOAD_RUN_FIXTURE_H
 #define TACOS_TESTS_UNIT_LOAD_RUN_FIXTURE_H

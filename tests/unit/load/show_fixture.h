@@ -1,4 +1,7 @@
-/* A finished run's figures, made up, for tests of what is shown of them. Freed by show_fixture_end. */
+/*
+ * A finished run's figures, made up, for tests of what is shown of them. Freed by
+ * show_fixture_end.
+ */
 #ifndef TACOS_TESTS_UNIT_LOAD_SHOW_FIXTURE_H
 #define TACOS_TESTS_UNIT_LOAD_SHOW_FIXTURE_H
 
