@@ -269,7 +269,7 @@ static bool catch_signals(struct job *job, struct error *error)
   sigemptyset(&set);
   sigaddset(&set, SIGINT);
   sigaddset(&set, SIGTERM);
-  sigprocmask(SIG_BLOCK, &set, NULL);
+  pthread_sigmask(SIG_BLOCK, &set, NULL);
   job->signals = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
   return job->signals != -1 || error_set_errno(error, errno, "cannot wait for signals");
 }

@@ -236,7 +236,9 @@ static bool read_values(struct scenario_reader *reader, struct stage *stage, dou
   bool good = end != text && (pair || *end == 0);
   if (pair) {
     const char *comma = strchr(end, ',');
-    good = comma != NULL && sscanf(comma + 1, "%lf ]", &stage->to) == 1;
+    char *to_end = end;
+    if (comma != NULL) stage->to = strtod(comma + 1, &to_end);
+    good = good && comma != NULL && to_end != comma + 1 && to_end[strspn(to_end, " \t\r\n")] == ']';
   }
   if (!good || !(stage->from >= 0) || !(stage->to >= 0) || stage->from > most || stage->to > most)
     return scenario_refuse(reader, "a number or [from, to] is expected, from 0 to %.0f", most);
@@ -429,8 +431,9 @@ bool scenario_read(struct load_file *file, const char *path, struct bytes text, 
   struct json_reader *json = &reader.json;
   CHECK(json->error.code != ERROR_NONE);
   /* The reader tells the byte in front of everything else. */
-  unsigned long long offset = 0;
-  (void)sscanf(json->error.message, "invalid JSON at byte %llu", &offset);
+  static const char place[] = "invalid JSON at byte ";
+  CHECK(strncmp(json->error.message, place, sizeof place - 1) == 0);
+  unsigned long long offset = strtoull(json->error.message + sizeof place - 1, NULL, 10);
   const char *field = reader.field_size == 0 ? "the file" : reader.field;
   return error_set(error, ERROR_INVALID, "%s line %u: %s: %s", path, line_of(text, (size_t)offset),
                    field, reason_of(json));

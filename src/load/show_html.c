@@ -225,14 +225,14 @@ static void grid_line(const struct plot *plot, double value, struct buffer *to)
 static void grid(const struct plot *plot, struct buffer *to)
 {
   if (plot->chart->logarithmic) {
-    for (double at = plot->low; at <= plot->high; at++) grid_line(plot, pow(10, at), to);
+    for (int at = (int)plot->low; at <= (int)plot->high; at++) grid_line(plot, pow(10, at), to);
   } else {
     for (int i = 0; i <= 4; i++) grid_line(plot, plot->high * i / 4, to);
   }
   double step = round_up(plot->seconds / 8);
-  for (double second = 0; second <= plot->seconds; second += step)
+  for (int i = 0; i * step <= plot->seconds; i++)
     buffer_append_format(to, "<text x=\"%.1f\" y=\"%d\" text-anchor=\"middle\">%.0f s</text>",
-                         x_of(plot, second), HEIGHT - 8, second);
+                         x_of(plot, i * step), HEIGHT - 8, i * step);
 }
 
 static void draw_line(const struct plot *plot, const struct line *line, struct buffer *to)

@@ -141,6 +141,7 @@ struct sums {
 static struct sums sums_of(const struct threshold *threshold, const struct load_stats *stats)
 {
   struct sums sums = {0};
+  CHECK(stats->steps != NULL);
   for (uint32_t i = 0; i < stats->step_count; i++) {
     const struct step_stats *step = &stats->steps[i];
     if (threshold->step >= 0 && (uint32_t)threshold->step != i) continue;
