@@ -29,6 +29,7 @@ struct api {
   struct loop *loop;
   struct store *store;
   struct sale *sale;
+  struct lobby *lobby;
   struct buses *buses;
   struct provider_simulator *simulator; /* NULL: payments are real */
   struct shield *shield;
@@ -49,6 +50,11 @@ struct api {
   struct feed *feeds;     /* events that somebody looks at: feed.h */
   struct report *reports; /* being made, oldest first: report.h */
   int64_t feeds_due_ms;   /* monotonic */
+  struct {
+    struct room *room; /* NULL: none is followed */
+    uint64_t sequence;
+    int64_t received_ns;
+  } reserving; /* a reservation on its way to be durable: how long it takes is the room's pace */
   struct compressor compressor;
 };
 
@@ -57,6 +63,9 @@ bool api_admit(struct exchange *exchange);
 
 /* Once `world` is set. */
 void api_open(struct api *api);
+
+/* A reservation was appended: its room is told how long it takes to be durable. */
+void api_follow_reservation(struct api *api, struct room *room, int64_t received_ns);
 
 /* Work between requests, once per turn of the loop. True while there is more to do now. */
 bool api_tick(struct api *api);

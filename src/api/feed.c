@@ -15,6 +15,7 @@ struct feed *feed_of(struct api *api, struct sale_event *event)
   feed->event = event;
   buffer_init(&feed->seats, &api->world->memory);
   buffer_init(&feed->packed, &api->world->memory);
+  buffer_init(&feed->line, &api->world->memory);
   feed->next = api->feeds;
   api->feeds = feed;
   event->topic = feed;
@@ -138,6 +139,7 @@ void feed_close_all(struct api *api)
     feed->event->topic = NULL;
     buffer_free(&feed->seats);
     buffer_free(&feed->packed);
+    buffer_free(&feed->line);
     memory_free(&api->world->memory, feed, sizeof *feed);
   }
 }

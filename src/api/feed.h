@@ -33,6 +33,9 @@ struct feed {
   struct buffer seats;     /* the document of seats_version */
   struct buffer packed;    /* the same as gzip; empty: nobody has asked for it yet */
   uint64_t seats_version;
+  struct buffer line; /* what everybody in line sees of the seats (line.h), of line_version */
+  uint64_t line_version;
+  int64_t line_ms; /* monotonic: when it was made */
 };
 
 /* The event's feed; NULL when there is no memory. */

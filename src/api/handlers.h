@@ -39,6 +39,17 @@ void api_payment_status(struct exchange *exchange);
 /* webhook.c */
 void api_payment_webhook(struct exchange *exchange);
 
+/* queue.c */
+void api_queue_join(struct exchange *exchange);
+void api_queue_status(struct exchange *exchange);
+void api_queue_stream(struct exchange *exchange);
+void api_queue_enter(struct exchange *exchange);
+void api_queue_leave(struct exchange *exchange);
+
+/* room.c */
+void api_admin_room_set(struct exchange *exchange);
+void api_room_fairness(struct exchange *exchange);
+
 /* orders.c */
 void api_order_list(struct exchange *exchange);
 void api_order_get(struct exchange *exchange);

@@ -184,6 +184,15 @@ static void render_sections(struct json_writer *json, const struct seat_map *map
   json_write_array_end(json);
 }
 
+void render_seats_left(struct json_writer *json, const struct seat_map *map)
+{
+  render_integer(json, BYTES("price_min"), map->price_min);
+  render_integer(json, BYTES("price_max"), map->price_max);
+  render_integer(json, BYTES("total"), map->seat_count);
+  render_integer(json, BYTES("remaining"), map->counts.of[SEAT_FREE]);
+  render_sections(json, map);
+}
+
 void render_event(struct json_writer *json, const struct sale_event *event, bool sections,
                   int64_t now_ms)
 {
@@ -203,7 +212,7 @@ void render_event(struct json_writer *json, const struct sale_event *event, bool
   render_integer(json, BYTES("max_per_buyer"), event->max_per_buyer);
   render_integer(json, BYTES("hold_seconds"), event->hold_seconds);
   json_write_key(json, BYTES("needs_admission"));
-  json_write_bool(json, event->needs_admission);
+  json_write_bool(json, room_needs_admission(event->room));
   if (sections) render_sections(json, map);
 }
 

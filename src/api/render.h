@@ -60,6 +60,8 @@ void render_order(struct json_writer *json, const struct sale_order *order,
                   const struct ticket_signer *signer);
 void render_event(struct json_writer *json, const struct sale_event *event, bool sections,
                   int64_t now_ms);
+/* "price_min","price_max","total","remaining" and "sections" of an event. */
+void render_seats_left(struct json_writer *json, const struct seat_map *map);
 void render_payment(struct json_writer *json, const struct sale_payment *payment);
 
 /* Whole seconds until then, 0 when it is over. */

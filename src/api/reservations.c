@@ -82,17 +82,23 @@ void api_reservation_create(struct exchange *exchange)
       .seat_count = body.seat_ids.count,
       .quantity = body.quantity == BODY_ABSENT ? 0 : (uint32_t)body.quantity,
       .section = body.section,
+      .reservation_token = body.reservation_token,
   };
   struct error error = {0};
   struct sale_reserve_result result;
   enum sale_refusal refusal = sale_reserve(effect->api->sale, &effect->plan, &ask, effect->now_ms,
                                            &result, &error);
-  if (refusal == SALE_OK)
-    effect_reply(effect, 201, render_created(exchange, &result.reservation, effect->now_ms));
-  else
+  if (refusal != SALE_OK) {
     effect_refuse(effect, refusal, &error,
                   refusal == SALE_CONFLICT ? conflict_details(exchange, &result)
                                            : (struct bytes){NULL, 0});
+    return;
+  }
+  struct api *api = effect->api;
+  int64_t received_ns = exchange->received_ns;
+  struct room *room = result.reservation.event->room;
+  effect_reply(effect, 201, render_created(exchange, &result.reservation, effect->now_ms));
+  api_follow_reservation(api, room, received_ns);
 }
 
 /* ---- reading ---- */

@@ -4,6 +4,7 @@
 
 #define GET    HTTP_BIT(HTTP_GET)
 #define POST   HTTP_BIT(HTTP_POST)
+#define PUT    HTTP_BIT(HTTP_PUT)
 #define PATCH  HTTP_BIT(HTTP_PATCH)
 #define DELETE HTTP_BIT(HTTP_DELETE)
 
@@ -25,6 +26,14 @@ static const struct route HTTP_ROUTES[] = {
     {GET, V1 "/events/{id}/availability", AUTH_NONE, KEY_NONE, 0, api_event_availability},
     {GET, V1 "/events/{id}/seats", AUTH_NONE, KEY_NONE, 0, api_event_seats},
     {GET, V1 "/events/{id}/stream", AUTH_NONE, KEY_NONE, 0, api_event_stream},
+
+    {GET, V1 "/events/{id}/room/fairness", AUTH_NONE, KEY_NONE, 0, api_room_fairness},
+
+    {POST, V1 "/queue/join", AUTH_OPTIONAL, KEY_REQUIRED, REQUEST_BYTES, api_queue_join},
+    {GET, V1 "/queue/status", AUTH_NONE, KEY_NONE, 0, api_queue_status},
+    {GET, V1 "/queue/stream", AUTH_NONE, KEY_NONE, 0, api_queue_stream},
+    {POST, V1 "/queue/enter", AUTH_OPTIONAL, KEY_REQUIRED, REQUEST_BYTES, api_queue_enter},
+    {DELETE | POST, V1 "/queue/leave", AUTH_NONE, KEY_NONE, REQUEST_BYTES, api_queue_leave},
 
     {POST, V1 "/reservations", AUTH_USER, KEY_REQUIRED, REQUEST_BYTES, api_reservation_create},
     {GET, V1 "/reservations", AUTH_USER, KEY_NONE, 0, api_reservation_list},
@@ -54,6 +63,8 @@ static const struct route HTTP_ROUTES[] = {
     {POST, V1 "/admin/events", AUTH_ADMIN, KEY_REQUIRED, SEAT_IMPORT_BYTES, api_admin_event_create},
     {PATCH, V1 "/admin/events/{id}", AUTH_ADMIN, KEY_REQUIRED, REQUEST_BYTES,
      api_admin_event_update},
+    {PUT, V1 "/admin/events/{id}/room", AUTH_ADMIN, KEY_REQUIRED, REQUEST_BYTES,
+     api_admin_room_set},
     {POST, V1 "/admin/orders/{id}/refund", AUTH_ADMIN, KEY_REQUIRED, REQUEST_BYTES,
      api_admin_refund},
     {POST, V1 "/admin/checkin", AUTH_ADMIN, KEY_REQUIRED, REQUEST_BYTES, api_admin_checkin},

@@ -119,6 +119,14 @@ bool buffer_append_byte(struct buffer *buffer, uint8_t byte)
   return true;
 }
 
+uint8_t *buffer_extend(struct buffer *buffer, size_t size)
+{
+  if (!reserve_append(buffer, size)) return NULL;
+  uint8_t *more = buffer->data + buffer->size;
+  buffer->size += size;
+  return more;
+}
+
 bool buffer_append_format(struct buffer *buffer, const char *format, ...)
 {
   va_list arguments;

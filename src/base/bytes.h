@@ -84,6 +84,8 @@ bool buffer_reserve(struct buffer *buffer, size_t size);
 /* What is appended may not lie in the buffer itself, which can move. */
 bool buffer_append(struct buffer *buffer, struct bytes slice);
 bool buffer_append_byte(struct buffer *buffer, uint8_t byte);
+/* `size` bytes more, which the caller fills at once; NULL when there is no memory. */
+uint8_t *buffer_extend(struct buffer *buffer, size_t size);
 bool buffer_append_format(struct buffer *buffer, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 

@@ -110,7 +110,7 @@ static void append_escaped(struct buffer *buffer, struct bytes text)
 }
 
 /* Quotes, and U+FFFD for what is not UTF-8, so that the document is valid whatever the text. */
-static void append_string(struct buffer *buffer, struct bytes text)
+static void append_any(struct buffer *buffer, struct bytes text)
 {
   buffer_append_byte(buffer, '"');
   for (size_t at = 0; at < text.size; at++) {
@@ -123,21 +123,47 @@ static void append_string(struct buffer *buffer, struct bytes text)
   buffer_append_byte(buffer, '"');
 }
 
+/* Whether all of it is ASCII that stands in a string as it is: nearly every text. */
+static bool is_plain(struct bytes text)
+{
+  if (json_plain_size(text) < text.size) return false;
+  uint8_t high = 0;
+  for (size_t i = 0; i < text.size; i++) high |= text.data[i];
+  return high < 0x80;
+}
+
+/* The string with `before` and `after` around it, each one byte or 0: none. */
+static void append_string(struct buffer *buffer, char before, struct bytes text, char after)
+{
+  if (!is_plain(text)) {
+    if (before != 0) buffer_append_byte(buffer, (uint8_t)before);
+    append_any(buffer, text);
+    if (after != 0) buffer_append_byte(buffer, (uint8_t)after);
+    return;
+  }
+  uint8_t *to = buffer_extend(buffer, text.size + 2 + (before != 0) + (after != 0));
+  if (to == NULL) return;
+  if (before != 0) *to++ = (uint8_t)before;
+  *to++ = '"';
+  if (text.size > 0) memcpy(to, text.data, text.size);
+  to += text.size;
+  *to++ = '"';
+  if (after != 0) *to = (uint8_t)after;
+}
+
 void json_write_key(struct json_writer *writer, struct bytes key)
 {
   CHECK(in_object(writer));
   CHECK(!writer->have_key);
-  if (writer->need_comma) buffer_append_byte(writer->buffer, ',');
+  append_string(writer->buffer, writer->need_comma ? ',' : 0, key, ':');
   writer->need_comma = true;
   writer->have_key = true;
-  append_string(writer->buffer, key);
-  buffer_append_byte(writer->buffer, ':');
 }
 
 void json_write_string(struct json_writer *writer, struct bytes text)
 {
   begin_value(writer);
-  append_string(writer->buffer, text);
+  append_string(writer->buffer, 0, text, 0);
 }
 
 void json_write_raw(struct json_writer *writer, struct bytes json)

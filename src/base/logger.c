@@ -61,12 +61,33 @@ static size_t character_size(struct bytes text, size_t at)
   return size;
 }
 
+/* ASCII that stands in a string as it is. */
+static bool is_plain(uint8_t byte)
+{
+  return byte >= 0x20 && byte < 0x7f && byte != '"' && byte != '\\';
+}
+
+/* Copies plain bytes from `at` on, up to the limit; where the first other one is. */
+static size_t put_plain(struct line *line, struct bytes text, size_t at)
+{
+  size_t end = text.size < LOGGER_TEXT_BYTES ? text.size : LOGGER_TEXT_BYTES;
+  size_t room = LINE_BODY_BYTES - line->size;
+  if (end - at > room) end = at + room;
+  char *to = line->text + line->size;
+  size_t from = at;
+  for (; at < end && is_plain(text.data[at]); at++) *to++ = (char)text.data[at];
+  line->size += at - from;
+  return at;
+}
+
 /* A string in quotes. All of a text that is well-formed and not too long arrives unchanged. */
 static void put_string(struct line *line, struct bytes text)
 {
   put(line, "\"", 1);
   size_t next = 0;
   for (size_t at = 0; at < text.size && !line->full; at = next) {
+    if (at < LOGGER_TEXT_BYTES) at = put_plain(line, text, at);
+    if (at == text.size) break;
     size_t size = character_size(text, at);
     next = at + (size > 0 ? size : 1);
     if (next > LOGGER_TEXT_BYTES) {
@@ -75,8 +96,7 @@ static void put_string(struct line *line, struct bytes text)
     }
     if (size == 0) {
       put(line, "\xef\xbf\xbd", 3); /* U+FFFD, one for each byte that is in no character */
-    } else if (size == 1 && (text.data[at] < 0x20 || text.data[at] == 0x7f ||
-                             text.data[at] == '"' || text.data[at] == '\\')) {
+    } else if (size == 1 && !is_plain(text.data[at])) {
       put_escape(line, text.data[at]);
     } else {
       put(line, text.data + at, size);

@@ -14,7 +14,8 @@ static int command_help(const struct arguments *arguments);
    OPTION_BIT(OPTION_JWKS) | OPTION_BIT(OPTION_ADDRESS_RATE) | OPTION_BIT(OPTION_USER_RATE) |  \
    OPTION_BIT(OPTION_PAYMENT_DELAY) | OPTION_BIT(OPTION_CONFIG) |                              \
    OPTION_BIT(OPTION_PAYMENT_PROVIDER) | OPTION_BIT(OPTION_PAYMENT_SECRET_FILE) |              \
-   OPTION_BIT(OPTION_NOTIFICATION_URL))
+   OPTION_BIT(OPTION_NOTIFICATION_URL) | OPTION_BIT(OPTION_JOIN_RATE) |                        \
+   OPTION_BIT(OPTION_ROOM_CAPACITY))
 
 #define LOAD_OPTIONS                                                                              \
   (OPTION_BIT(OPTION_TARGET) | OPTION_BIT(OPTION_DATA_DIR) | OPTION_BIT(OPTION_JWT_SECRET_FILE) | \

@@ -65,9 +65,24 @@ static bool open_messages(struct rooms *rooms, int64_t now_ms, struct error *err
   return url == NULL || wiring_notify(rooms->buses, bytes_of_text(url), now_ms, error);
 }
 
+static int64_t mono_ms(const struct rooms *rooms)
+{
+  enum { NS_PER_MS = 1000000 };
+  return world_monotonic_ns(rooms->world) / NS_PER_MS;
+}
+
 static bool open_sale(struct rooms *rooms, struct error *error)
 {
-  const struct sale_options options = {.world = rooms->world, .store = rooms->store};
+  const struct lobby_options lobby = {
+      .world = rooms->world,
+      .store = rooms->store,
+      .key = secrets_get(&rooms->secrets, SECRET_ADMISSION).data,
+      .capacity = rooms->options->room_capacity,
+  };
+  rooms->lobby = lobby_open(&lobby, mono_ms(rooms), error);
+  if (rooms->lobby == NULL) return false;
+  const struct sale_options options = {
+      .world = rooms->world, .store = rooms->store, .lobby = rooms->lobby};
   rooms->sale = sale_open(&options, error);
   if (rooms->sale == NULL) return false;
   rooms->relay = relay_open(rooms->sale, rooms->buses, error);
@@ -145,6 +160,7 @@ void rooms_lend(struct rooms *rooms, struct api *api)
   api->world = rooms->world;
   api->loop = rooms->loop;
   api->sale = rooms->sale;
+  api->lobby = rooms->lobby;
   api->buses = rooms->buses;
   api->simulator = rooms->simulator;
   api->shield = rooms->shield;
@@ -159,9 +175,19 @@ void rooms_lend(struct rooms *rooms, struct api *api)
 
 /* ---- running ---- */
 
+static bool tick_lobby(struct rooms *rooms, int64_t now_ms)
+{
+  int64_t now_mono_ms = mono_ms(rooms);
+  if (lobby_wait_ms(rooms->lobby, now_mono_ms, 1) == 0) sale_supply_rooms(rooms->sale, now_ms);
+  bool more = lobby_tick(rooms->lobby, now_ms, now_mono_ms);
+  lobby_flush(rooms->lobby);
+  return more;
+}
+
 bool rooms_tick(struct rooms *rooms, int64_t now_ms)
 {
   bool more = relay_tick(rooms->relay, now_ms);
+  if (tick_lobby(rooms, now_ms)) more = true;
   if (workers_tick(&rooms->workers, now_ms)) more = true;
   if (provider_tick(rooms->provider, now_ms)) more = true;
   if (buses_tick(rooms->buses, now_ms)) more = true;
@@ -171,6 +197,7 @@ bool rooms_tick(struct rooms *rooms, int64_t now_ms)
 
 int rooms_wait_ms(const struct rooms *rooms, int64_t now_ms, int limit_ms)
 {
+  limit_ms = lobby_wait_ms(rooms->lobby, mono_ms(rooms), limit_ms);
   limit_ms = relay_wait_ms(rooms->relay, now_ms, limit_ms);
   limit_ms = queues_wait_ms(rooms->queues, now_ms, limit_ms);
   return buses_wait_ms(rooms->buses, now_ms, limit_ms);
@@ -209,6 +236,7 @@ void rooms_write_metrics(struct rooms *rooms, struct metrics_writer *writer)
   metrics_write_table(writer, RELAY_METRICS, sizeof RELAY_METRICS / sizeof RELAY_METRICS[0], relays,
                       1);
   write_workers(&rooms->workers, writer);
+  lobby_write_metrics(rooms->lobby, writer);
   metrics_write_table(writer, provider_metric_definitions, PROVIDER_METRICS, providers, 1);
   queues_write_metrics(rooms->queues, writer, world_clock_ms(rooms->world));
   buses_write_metrics(rooms->buses, writer);
@@ -234,6 +262,7 @@ void rooms_close(struct rooms *rooms)
   if (rooms->has_workers) workers_close(&rooms->workers);
   if (rooms->relay != NULL) relay_close(rooms->relay);
   if (rooms->sale != NULL) sale_close(rooms->sale);
+  if (rooms->lobby != NULL) lobby_close(rooms->lobby);
   if (rooms->buses != NULL) buses_close(rooms->buses);
   if (rooms->queues != NULL) queues_close(rooms->queues);
   if (rooms->has_client) client_driver_close(&rooms->driver);

@@ -2,7 +2,7 @@
  * The rooms of the platform over an open store: opened from the bottom up, given their turn, closed
  * from the top down.
  *
- *     secrets - queues - buses - sale - relay, workers - provider - shield, passwords, users
+ *     secrets - queues - buses - lobby - sale - relay, workers - provider - shield, passwords, users
  *
  * Memory: the caller's struct, which may not move while it is open. Engine thread.
  */
@@ -32,6 +32,7 @@ struct rooms {
   struct client_driver driver; /* outgoing HTTP: webhooks, the payment provider */
   struct queues *queues;
   struct buses *buses;
+  struct lobby *lobby; /* the waiting rooms */
   struct sale *sale;
   struct relay *relay;
   struct workers workers;

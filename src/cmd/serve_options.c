@@ -2,6 +2,7 @@
 
 #include "bus/limits.h"
 #include "net/address.h"
+#include "room/limits.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +12,7 @@ enum {
   CONNECTIONS_MAX = 10000000,
   DRAIN_SECONDS_MAX = 3600,
   MS_PER_S = 1000,
+  SECONDS_PER_MINUTE = 60,
   PAYMENT_DELAY_MS_MAX = 3600000
 };
 
@@ -111,6 +113,22 @@ void serve_options_limit(const struct serve_options *options, struct rate_row ro
 {
   if (options->limits_address) set_rate(&rows[RATE_API_ADDRESS], options->address_rate);
   if (options->limits_user) set_rate(&rows[RATE_API_USER], options->user_rate);
+  if (!options->limits_joins) return;
+  struct rate_row *joins = &rows[RATE_JOIN_ADDRESS];
+  joins->requests = options->join_rate;
+  joins->seconds = SECONDS_PER_MINUTE;
+  if (options->join_rate > 0) joins->burst = options->join_rate;
+}
+
+static bool take_capacity(const struct arguments *arguments, struct serve_options *options,
+                          struct error *error)
+{
+  if (!take_number(arguments, OPTION_ROOM_CAPACITY, ROOM_CAPACITY_MAX, &options->room_capacity,
+                   error))
+    return false;
+  if (options->room_capacity >= ROOM_CAPACITY_MIN) return true;
+  return error_set(error, ERROR_INVALID, "--room-capacity: a queue has at least %d places",
+                   ROOM_CAPACITY_MIN);
 }
 
 static bool take_rates(const struct arguments *arguments, struct serve_options *options,
@@ -118,9 +136,12 @@ static bool take_rates(const struct arguments *arguments, struct serve_options *
 {
   options->limits_address = arguments->options[OPTION_ADDRESS_RATE] != NULL;
   options->limits_user = arguments->options[OPTION_USER_RATE] != NULL;
+  options->limits_joins = arguments->options[OPTION_JOIN_RATE] != NULL;
   return take_number(arguments, OPTION_ADDRESS_RATE, RATE_REQUESTS_MAX, &options->address_rate,
                      error) &&
          take_number(arguments, OPTION_USER_RATE, RATE_REQUESTS_MAX, &options->user_rate, error) &&
+         take_number(arguments, OPTION_JOIN_RATE, RATE_REQUESTS_MAX, &options->join_rate, error) &&
+         take_capacity(arguments, options, error) &&
          take_number(arguments, OPTION_PAYMENT_DELAY, PAYMENT_DELAY_MS_MAX,
                      &options->payment_delay_ms, error);
 }

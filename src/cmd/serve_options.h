@@ -21,8 +21,10 @@ struct serve_options {
   const char *tls_key;
   const char *web_directory;        /* NULL: none */
   const char *jwks_file;            /* NULL: none */
-  bool limits_address, limits_user; /* whether the rates below were given */
-  uint32_t address_rate, user_rate; /* requests a second; 0: no limit */
+  bool limits_address, limits_user, limits_joins; /* whether the rates below were given */
+  uint32_t address_rate, user_rate;               /* requests a second; 0: no limit */
+  uint32_t join_rate;                             /* a minute */
+  uint32_t room_capacity;                         /* places of one waiting room */
   uint32_t payment_delay_ms;
   const char *payment_provider; /* NULL: the simulator */
   const char *payment_secret_file;

@@ -38,8 +38,8 @@ static int64_t deadline_of(const struct connection *connection)
   case CONNECTION_SENDING:
     return since_ms + limits->write_stall_ms;
   case CONNECTION_STREAMING:
-    return since_ms + (topic_has_all(connection->subscription) ? limits->stream_ping_ms
-                                                               : limits->write_stall_ms);
+    return since_ms +
+           (event_stream_has_all(connection) ? limits->stream_ping_ms : limits->write_stall_ms);
   case CONNECTION_HTTP2:
     return http2_deadline(connection->http2, since_ms, limits);
   case CONNECTION_LINGER:
@@ -106,8 +106,7 @@ static void out_of_patience(struct connection *connection)
     http1_refuse(connection, REFUSAL_BODY_TIMEOUT);
     break;
   case CONNECTION_STREAMING:
-    if (topic_has_all(connection->subscription) || !takes_some(connection))
-      event_stream_ping(connection);
+    if (event_stream_has_all(connection) || !takes_some(connection)) event_stream_ping(connection);
     break;
   case CONNECTION_HTTP2:
     http2_out_of_patience(connection);
@@ -418,7 +417,7 @@ void connection_close(struct connection *connection)
 {
   if (connection->state == CONNECTION_CLOSED) return;
   struct reactor *reactor = connection->reactor;
-  if (connection->subscription != NULL) event_stream_end(connection);
+  if (connection->subscription != NULL || connection->asked != NULL) event_stream_end(connection);
   if (connection->http2 != NULL) http2_free(connection);
   struct exchange *exchange = connection->exchange;
   if (exchange != NULL) {
@@ -549,11 +548,7 @@ void connection_drain(struct connection *connection)
     if (!connection_blocked(connection)) connection_linger(connection);
     break;
   case CONNECTION_STREAMING:
-    /* The last chunk; a browser asks again, elsewhere. */
-    if (connection->out == NULL && topic_has_all(connection->subscription) &&
-        connection->subscription->chunked)
-      (void)connection_write(connection, BYTES("0\r\n\r\n"));
-    connection_close(connection);
+    event_stream_drain(connection);
     break;
   case CONNECTION_HTTP2:
     http2_drain(connection);

@@ -38,6 +38,7 @@ enum connection_state {
 struct http2;
 struct tls_stream;
 struct listener;
+struct asked_stream;
 
 struct connection {
   struct watch watch;
@@ -49,7 +50,8 @@ struct connection {
   struct tls_stream *tls;          /* NULL: in clear */
   struct http2 *http2;             /* with CONNECTION_HTTP2 */
   struct exchange *exchange;       /* HTTP/1.1: under way, or NULL */
-  struct subscriber *subscription; /* with CONNECTION_STREAMING */
+  struct subscriber *subscription; /* with CONNECTION_STREAMING: this */
+  struct asked_stream *asked;      /* or this */
   struct peer *peer;               /* in reactor->peers; NULL: not counted */
   uint8_t *kept;                   /* read and not yet used; NULL: nothing */
   uint8_t *out;                    /* to be written; NULL: nothing */
@@ -132,8 +134,17 @@ void http1_body_sent(struct connection *connection);
 /* event_stream.c */
 bool event_stream_begin(struct connection *connection, struct exchange *exchange);
 void event_stream_end(struct connection *connection);
+/* Whether there is nothing to send beyond what lies in `out`. */
+bool event_stream_has_all(const struct connection *connection);
 /* Sends what the subscriber lacks, as far as the socket takes it. */
 void event_stream_pump(struct connection *connection);
 void event_stream_ping(struct connection *connection);
+/*
+ * Puts an answer to an asked stream into reactor->out, to be flushed; `last`: the stream is over.
+ * False when there is nothing to flush, or no memory and the connection is closed.
+ */
+bool event_stream_tell(struct connection *connection, struct bytes event, bool last);
+/* Ends the stream where its client can know that it is whole, and the connection. */
+void event_stream_drain(struct connection *connection);
 
 #endif

@@ -37,6 +37,9 @@ void exchange_reset(struct exchange *exchange)
   exchange->refused = false;
   exchange->trusted = false;
   exchange->identity = NULL;
+  exchange->ask = NULL;
+  exchange->asked = NULL;
+  exchange->note = (struct bytes){NULL, 0};
   exchange->body = (struct bytes){NULL, 0};
   exchange->raw_head = (struct bytes){NULL, 0};
   exchange->body_sent = 0;
@@ -53,6 +56,10 @@ void exchange_reset(struct exchange *exchange)
   exchange->reply.etag = (struct bytes){NULL, 0};
   exchange->reply.body = (struct bytes){NULL, 0};
   exchange->reply.topic = NULL;
+  exchange->reply.ask = NULL;
+  exchange->reply.note = (struct bytes){NULL, 0};
+  exchange->reply.told = false;
+  exchange->reply.last = false;
   exchange->reply.sequence = 0;
   exchange->reply.header_count = 0;
 }
@@ -104,6 +111,10 @@ void exchange_reply(struct exchange *exchange, uint16_t status, struct bytes con
   exchange->reply.status = status;
   exchange->reply.content_type = content_type;
   exchange->reply.body = body;
+  exchange->reply.topic = NULL;
+  exchange->reply.ask = NULL;
+  exchange->reply.told = false;
+  exchange->reply.last = false;
 }
 
 void exchange_reply_json(struct exchange *exchange, uint16_t status, struct bytes json)
@@ -163,6 +174,33 @@ void exchange_reply_stream(struct exchange *exchange, struct topic *topic, struc
   exchange_reply(exchange, 200, CONTENT_TYPE_EVENTS, first);
   exchange->reply.topic = topic;
   exchange->reply.encoded = true;
+}
+
+void exchange_reply_asked_stream(struct exchange *exchange, route_handler *ask, uint32_t period_ms,
+                                 struct bytes note, struct bytes first)
+{
+  CHECK(ask != NULL && period_ms > 0);
+  CHECK_THAT(note.size, <=, STREAM_NOTE_BYTES);
+  exchange_reply(exchange, 200, CONTENT_TYPE_EVENTS, first);
+  exchange->reply.ask = ask;
+  exchange->reply.period_ms = period_ms;
+  exchange->reply.note = note;
+  exchange->reply.encoded = true;
+}
+
+void exchange_reply_event(struct exchange *exchange, struct bytes note, struct bytes event)
+{
+  CHECK(exchange->ask != NULL);
+  CHECK_THAT(note.size, <=, STREAM_NOTE_BYTES);
+  exchange_reply(exchange, 200, CONTENT_TYPE_EVENTS, event);
+  exchange->reply.note = note;
+  exchange->reply.told = true;
+}
+
+void exchange_end_stream(struct exchange *exchange, struct bytes event)
+{
+  exchange_reply_event(exchange, exchange->note, event);
+  exchange->reply.last = true;
 }
 
 /* Nothing that could end the header or begin another. */

@@ -7,6 +7,9 @@
  *              |            \ its handler runs, or has kept it to answer later
  *               \ head known, body arriving
  *
+ * An ask is an exchange that no client sent: for each stream of exchange_reply_asked_stream, every
+ * period, the door asks what its reader shall be told.
+ *
  * A handler reads `head`, `match`, `body` and `client`, which are valid until it returns; what it
  * needs longer it copies into `arena`. It builds a reply and calls exchange_send, in its call or at
  * any time later; until then the exchange is its own. Whether the client is still there is not its
@@ -26,9 +29,12 @@
 
 enum {
   REPLY_HEADERS_MAX = 16,
+  STREAM_NOTE_BYTES =
+      160, /* what a handler keeps with a stream: ids, and a hash of the last told */
 };
 
 struct topic;
+struct asked_stream;
 struct connection;
 struct server;
 struct reactor;
@@ -45,8 +51,13 @@ struct reply {
   struct bytes etag;         /* strong, with quotes; empty: none. Makes If-None-Match work */
   struct bytes body;
   struct topic *topic;   /* not NULL: an event stream; body is what it begins with */
-  uint64_t sequence;     /* leaves when this is durable; 0: at once */
+  route_handler *ask;    /* the same, of what this handler says every period_ms */
+  uint32_t period_ms;    /* of ask */
   uint32_t header_count; /* of further ones */
+  struct bytes note;     /* kept with the asked stream, for the next ask */
+  bool told;             /* to an ask: body is the event, `note` the new one */
+  bool last;             /* and the stream ends with it */
+  uint64_t sequence;     /* leaves when this is durable; 0: at once */
   struct http_header headers[REPLY_HEADERS_MAX]; /* names in lower case */
 };
 
@@ -66,6 +77,8 @@ struct exchange {
   void *context;           /* of the server's options */
   void *identity;          /* who calls, as the server's admit found; NULL: nobody we know */
   route_handler *fallback; /* of the endpoint */
+  route_handler *ask;      /* whom it asks; NULL: it is a request */
+  struct bytes note;       /* of an ask: what the stream keeps */
   struct arena arena;
   struct memory memory; /* of the arena */
 
@@ -75,6 +88,7 @@ struct exchange {
   struct server *server;
   struct reactor *reactor;       /* that owns the connection */
   struct connection *connection; /* NULL: it is gone. Its reactor's thread only */
+  struct asked_stream *asked;    /* of an ask, the same */
   int32_t http2_stream;          /* 0: HTTP/1.1 */
   bool sent;                     /* exchange_send was called */
   bool refused;                  /* made by the door itself, not by a handler */
@@ -96,7 +110,7 @@ static inline struct bytes exchange_parameter(const struct exchange *exchange, u
   return exchange->match.parameters[index];
 }
 
-/* Sets status, type and body. */
+/* Sets status, type and body, in place of any reply set before. */
 void exchange_reply(struct exchange *exchange, uint16_t status, struct bytes content_type,
                     struct bytes body);
 
@@ -121,6 +135,36 @@ void exchange_refuse(struct exchange *exchange, enum refusal refusal);
  * sent ahead of it, one or more whole events.
  */
 void exchange_reply_stream(struct exchange *exchange, struct topic *topic, struct bytes first);
+
+/*
+ * An event stream of its own for every reader: `first` is sent at once (empty: only the head), and
+ * every period_ms (at least 1), counted from then, `ask` is let answer as if the client had polled.
+ * `note`, at most STREAM_NOTE_BYTES (CHECKed), is all that is kept for it; it is copied.
+ *
+ * `ask` is given a fresh exchange: `note`, `context`, `client`, `secure`, `trusted`, `trace_id` and
+ * match.route are those of the stream, the head is a GET without fields, parameters and body, and
+ * nobody has looked who calls: `identity` is NULL. It replies with one of the two below, at once or
+ * later, and may exchange_wait_for as any other. Any other reply tells the client nothing and
+ * leaves the note as it was.
+ *
+ * A stream is not asked while an ask of it is under way, while its reader has not taken what it was
+ * told, or when there is no memory: that period is passed over. What is under way when its client
+ * goes is dropped in the end. Neither admit nor the metrics of requests know of asks.
+ */
+void exchange_reply_asked_stream(struct exchange *exchange, route_handler *ask, uint32_t period_ms,
+                                 struct bytes note, struct bytes first);
+
+/* To an ask: one or more whole events, or nothing to tell. The note replaces the kept one. */
+void exchange_reply_event(struct exchange *exchange, struct bytes note, struct bytes event);
+
+/* To an ask: the last events, or nothing; then the stream ends as a whole reply does. */
+void exchange_end_stream(struct exchange *exchange, struct bytes event);
+
+/* Whether the reply is an event stream. */
+static inline bool reply_is_stream(const struct reply *reply)
+{
+  return reply->topic != NULL || reply->ask != NULL;
+}
 
 /* Adds a header; the name in lower case, the value without control characters (CHECKed). */
 void exchange_add_header(struct exchange *exchange, struct bytes name, struct bytes value);

@@ -60,7 +60,7 @@ void http1_deliver(struct connection *connection, struct exchange *exchange)
   CHECK(connection->exchange == exchange);
   /* It is ours again: whatever ends the connection from here on ends it too. */
   connection->state = CONNECTION_SENDING;
-  if (exchange->reply.topic != NULL && exchange->head.method != HTTP_HEAD) {
+  if (reply_is_stream(&exchange->reply) && exchange->head.method != HTTP_HEAD) {
     if (!event_stream_begin(connection, exchange)) return;
   } else {
     write_reply(connection, exchange);

@@ -154,7 +154,11 @@ void http2_deliver(struct connection *connection, struct exchange *exchange)
   struct http2 *http2 = connection->http2;
   struct http2_stream *stream = http2_stream_of(http2->session, exchange->http2_stream);
   CHECK(stream != NULL && stream->exchange == exchange && stream->phase == HTTP2_HANDLING);
-  if (http2->memory.starved) return; /* it ends, with all of its streams */
+  if (http2->memory.starved) {
+    /* It ends, with all of its streams, and what they have: the exchange is ours again. */
+    stream->phase = HTTP2_SENDING;
+    return;
+  }
   /* A refusal closes where the next request cannot be found, which is another stream here. */
   bool closes = exchange->reply.close && exchange->reply.refusal == REFUSAL_NONE;
   http2_stream_reply(stream);

@@ -18,6 +18,8 @@
 
 #include "net/connection.h"
 
+struct http2_stream;
+
 /* The connection speaks HTTP/2 from here on; its first bytes are in `kept`. */
 void http2_begin(struct connection *connection);
 void http2_free(struct connection *connection);
@@ -38,5 +40,12 @@ void http2_drain(struct connection *connection);
 
 /* An event stream's turn. */
 void http2_pump(struct subscriber *subscriber);
+
+/*
+ * An asked stream: whether all that it was told has left; the answer to an ask, whose exchange is
+ * the stream's from here on.
+ */
+bool http2_takes_events(const struct http2_stream *stream);
+void http2_tell(struct http2_stream *stream, struct exchange *exchange);
 
 #endif

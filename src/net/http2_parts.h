@@ -3,7 +3,7 @@
  * the frames, http2_stream.c the life of a stream, http2_head.c its request's head.
  *
  *     HEAD --fields whole--> BODY --END_STREAM--> HANDLING --reply--> SENDING --END_STREAM--> gone
- *      |                      |                                  \--topic--> EVENTS ---------^
+ *      |                      |                                  \--stream-> EVENTS ---------^
  *      +------- refused ------+------> SENDING, then RST_STREAM(NO_ERROR) if the peer still sends
  *     any phase --RST_STREAM, end of the connection--> gone
  *
@@ -34,9 +34,10 @@ enum http2_phase {
 struct http2_stream {
   struct http2_stream *next, *previous; /* of all of the connection */
   struct http2 *http2;
-  struct exchange *exchange; /* NULL: an event stream behind its first body */
+  struct exchange *exchange; /* events: what its body still is to be sent of, or NULL */
   struct subscriber subscriber;
-  int64_t since_ms; /* when the clock of the phase began */
+  struct asked_stream *asked; /* an event stream that is asked; NULL: it subscribes */
+  int64_t since_ms;           /* when the clock of the phase began */
   uint64_t body_received;
   uint64_t head_bytes; /* also of what was not stored, as HTTP/1.1 would count them */
   size_t event_sent;   /* bytes of the event at the subscriber's position */

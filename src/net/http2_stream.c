@@ -1,4 +1,6 @@
 #include "base/check.h"
+#include "net/asked_stream.h"
+#include "net/http2.h"
 #include "net/http2_parts.h"
 
 /* ---- life ---- */
@@ -29,8 +31,13 @@ struct http2_stream *http2_stream_open(struct http2 *http2, int32_t id)
 
 static void unsubscribe(struct http2_stream *stream)
 {
-  if (stream->subscriber.shard == NULL) return;
-  topic_unsubscribe(&stream->subscriber);
+  if (stream->asked != NULL)
+    asked_stream_free(stream->asked);
+  else if (stream->subscriber.shard != NULL)
+    topic_unsubscribe(&stream->subscriber);
+  else
+    return;
+  stream->asked = NULL;
   metric_subtract(&stream->http2->connection->reactor->metrics.streams_open, 1);
 }
 
@@ -259,8 +266,8 @@ static struct bytes from(struct bytes bytes, size_t offset)
   return bytes_of(bytes.data + offset, bytes.size - offset);
 }
 
-/* What the stream begins with; the exchange is no longer needed behind it. */
-static void put_first(struct http2_stream *stream, struct space *space)
+/* What the stream begins with, or an ask's answer; the exchange is not needed behind it. */
+static void put_body(struct http2_stream *stream, struct space *space)
 {
   struct exchange *exchange = stream->exchange;
   exchange->body_sent += put(space, from(exchange->reply.body, exchange->body_sent));
@@ -278,7 +285,7 @@ static void put_ping(struct http2_stream *stream, struct space *space)
 static bool put_event(struct http2_stream *stream, struct space *space)
 {
   struct bytes pieces[2];
-  size_t step = topic_event(&stream->subscriber, pieces);
+  size_t step = stream->asked != NULL ? 0 : topic_event(&stream->subscriber, pieces);
   if (step == 0) return false;
   size_t sent = stream->event_sent;
   sent += put(space, from(pieces[0], sent));
@@ -293,6 +300,7 @@ static bool put_event(struct http2_stream *stream, struct space *space)
 /* Ends a stream that fell behind: what it lost cannot be sent any more. */
 static bool is_lost(struct http2_stream *stream)
 {
+  if (stream->asked != NULL) return false;
   if (stream->subscriber.shard == NULL) return true;
   if (!topic_lost(&stream->subscriber)) return false;
   metric_add(&stream->http2->connection->reactor->metrics.refusals[REFUSAL_SLOW_STREAM], 1);
@@ -309,8 +317,9 @@ static ssize_t read_events(nghttp2_session *session, int32_t id, uint8_t *to, si
   struct http2_stream *stream = source->ptr;
   struct space space = {to, capacity};
   if (is_lost(stream)) return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
-  if (stream->exchange != NULL) put_first(stream, &space);
-  if (stream->exchange == NULL && stream->ping_left > 0) put_ping(stream, &space);
+  /* Begun when all else was sent, so that it stands before what came since. */
+  if (stream->ping_left > 0) put_ping(stream, &space);
+  if (stream->exchange != NULL && stream->ping_left == 0) put_body(stream, &space);
   if (stream->exchange == NULL && stream->ping_left == 0) {
     while (space.left > 0 && !(stream->ending && stream->event_sent == 0))
       if (!put_event(stream, &space)) break;
@@ -353,16 +362,45 @@ void http2_stream_end_events(struct http2_stream *stream)
   resume(stream);
 }
 
-/* False when there is no memory for it, and the exchange is an ordinary refusal. */
+bool http2_takes_events(const struct http2_stream *stream)
+{
+  return stream->deferred && !stream->http2->memory.starved;
+}
+
+void http2_tell(struct http2_stream *stream, struct exchange *exchange)
+{
+  bool last = exchange->reply.last;
+  /* Nothing was asked before all was sent, and only asks give it more. */
+  CHECK(stream->exchange == NULL);
+  if (exchange->reply.body.size == 0 || stream->http2->memory.starved)
+    reactor_drop_exchange(exchange->reactor, exchange);
+  else
+    stream->exchange = exchange;
+  if (stream->http2->memory.starved) return; /* it ends, with all of its streams */
+  if (last) stream->ending = true;
+  if (last || stream->exchange != NULL) resume(stream);
+}
+
 static bool subscribe(struct http2_stream *stream)
 {
   struct exchange *exchange = stream->exchange;
   struct reactor *reactor = exchange->reactor;
+  if (exchange->reply.topic == NULL) {
+    stream->asked = asked_stream_new(exchange, stream);
+    return stream->asked != NULL;
+  }
   struct topic_shard *shard = &exchange->reply.topic->shards[reactor->index];
   stream->subscriber.connection = stream->http2->connection;
   stream->subscriber.http2_stream = stream->id;
-  if (!topic_subscribe(shard, &stream->subscriber, reactor->memory)) {
-    exchange->reply.topic = NULL;
+  return topic_subscribe(shard, &stream->subscriber, reactor->memory);
+}
+
+/* False when there is no memory for it, and the exchange is an ordinary refusal. */
+static bool begin_events(struct http2_stream *stream)
+{
+  struct exchange *exchange = stream->exchange;
+  struct reactor *reactor = exchange->reactor;
+  if (!subscribe(stream)) {
     exchange_refuse(exchange, REFUSAL_MEMORY);
     return false;
   }
@@ -374,8 +412,8 @@ void http2_stream_reply(struct http2_stream *stream)
 {
   struct exchange *exchange = stream->exchange;
   struct reply_context context = reactor_reply_context(exchange->reactor);
-  bool events = exchange->reply.topic != NULL && exchange->head.method != HTTP_HEAD &&
-                subscribe(stream);
+  bool events = reply_is_stream(&exchange->reply) && exchange->head.method != HTTP_HEAD &&
+                begin_events(stream);
   reply_prepare(exchange, &context);
   if (events) {
     submit(stream, read_events);

@@ -25,6 +25,8 @@ static const struct metric_definition DEFINITIONS[] = {
      offsetof(struct net_metrics, requests)},
     {"tacos_net_events_published_total", METRIC_COUNTER, "Events given to topics.",
      offsetof(struct net_metrics, events_published)},
+    {"tacos_net_asks_total", METRIC_COUNTER, "Asks what event streams have to tell.",
+     offsetof(struct net_metrics, asks)},
     {"tacos_net_replies_orphaned_total", METRIC_COUNTER, "Replies whose client had gone.",
      offsetof(struct net_metrics, orphaned)},
 };

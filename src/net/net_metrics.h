@@ -23,6 +23,7 @@ struct net_metrics {
   uint64_t bytes_sent;
   uint64_t requests;
   uint64_t events_published;
+  uint64_t asks;     /* of streams that are asked */
   uint64_t orphaned; /* replies whose client was gone */
   uint64_t refusals[REFUSAL_COUNT];
   /* [endpoint][route][status]: made when it first occurs. Row route_count is for no route. */

@@ -2,6 +2,7 @@
 
 #include "base/check.h"
 #include "base/instant.h"
+#include "net/asked_stream.h"
 #include "net/http2.h"
 #include "net/trace.h"
 
@@ -439,6 +440,10 @@ void reactor_deliver(struct reactor *reactor, struct exchange *exchange)
   }
   if (exchange->reply.refusal != REFUSAL_NONE)
     metric_add(&reactor->metrics.refusals[exchange->reply.refusal], 1);
+  if (exchange->ask != NULL) {
+    asked_stream_deliver(reactor, exchange);
+    return;
+  }
   if (connection == NULL) {
     metric_add(&reactor->metrics.orphaned, 1);
     reactor_drop_exchange(reactor, exchange);

@@ -129,7 +129,7 @@ struct server {
   int64_t drain_until_ms;        /* 0: not draining */
 };
 
-/* Lets the request's route answer; engine thread. */
+/* Lets the request's route answer, or who is asked; engine thread. */
 void server_handle(struct server *server, struct exchange *exchange);
 
 /* Prepares a reactor; the thread of a threaded one is started by reactor_start. */

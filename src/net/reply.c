@@ -75,7 +75,7 @@ bool reply_has_length(const struct exchange *exchange)
 {
   /* RFC 9110 8.6: none with 204; with 304 it may be told, but nobody needs it. */
   uint16_t status = exchange->reply.status;
-  return status != 204 && status != 304 && exchange->reply.topic == NULL;
+  return status != 204 && status != 304 && !reply_is_stream(&exchange->reply);
 }
 
 bool reply_has_body(const struct exchange *exchange)

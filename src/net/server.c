@@ -208,6 +208,10 @@ static enum refusal check_row(const struct exchange *exchange)
 void server_handle(struct server *server, struct exchange *exchange)
 {
   exchange->handled_ns = server->loop->now_ns;
+  if (exchange->ask != NULL) {
+    exchange->ask(exchange);
+    return;
+  }
   if (server->options.admit != NULL && !server->options.admit(exchange)) {
     exchange_send(exchange);
     return;

@@ -149,6 +149,7 @@ static void insert_event(struct sale *sale, struct sale_event *event)
   memmove(sale->events + place + 1, sale->events + place,
           (sale->event_count - place) * sizeof *sale->events);
   sale->events[place] = event;
+  if (sale->options.lobby != NULL) event->room = lobby_room(sale->options.lobby, event->id);
   sale->event_count++;
 }
 
@@ -172,7 +173,6 @@ static struct value event_item(struct sale *sale, struct arena *arena,
     record_instant(writer, BYTES("saleClosesAt"), event->sale_closes_ms);
   record_integer(writer, BYTES("maxPerBuyer"), event->max_per_buyer);
   record_integer(writer, BYTES("holdSeconds"), event->hold_seconds);
-  record_bool(writer, BYTES("needsAdmission"), event->needs_admission);
   record_integer(writer, BYTES("planPieces"), (int64_t)pieces);
   record_instant(writer, BYTES("createdAt"), event->created_ms);
   record_instant(writer, BYTES("updatedAt"), event->updated_ms);
@@ -386,7 +386,6 @@ static void after_change(void *context, uint64_t sequence)
   event->sale_opens_ms = hook->changed.sale_opens_ms;
   event->max_per_buyer = hook->changed.max_per_buyer;
   event->hold_seconds = hook->changed.hold_seconds;
-  event->needs_admission = hook->changed.needs_admission;
   event->updated_ms = hook->changed.updated_ms;
 }
 
@@ -419,7 +418,6 @@ enum sale_refusal sale_event_update(struct sale *sale, struct plan *plan, struct
   if (change->has_sale_opens) hook->changed.sale_opens_ms = change->sale_opens_ms;
   if (change->has_max_per_buyer) hook->changed.max_per_buyer = change->max_per_buyer;
   if (change->has_hold_seconds) hook->changed.hold_seconds = change->hold_seconds;
-  if (change->has_needs_admission) hook->changed.needs_admission = change->needs_admission;
   hook->changed.updated_ms = now_ms;
   if (!check_change(&hook->changed, error)) return SALE_INVALID;
   struct value old = sale_find(sale->tickets, plan->arena,
@@ -480,8 +478,6 @@ static bool load_event(struct sale *sale, struct value item, struct error *error
   event->hold_seconds = (uint32_t)record_get_integer(item, BYTES("holdSeconds"), 60);
   event->created_ms = record_get_instant(item, BYTES("createdAt"), 0);
   event->updated_ms = record_get_instant(item, BYTES("updatedAt"), 0);
-  struct value admission = value_attribute(item, BYTES("needsAdmission"));
-  event->needs_admission = value_type(admission) == VALUE_BOOL && value_bool(admission);
   insert_event(sale, event);
   return true;
 }

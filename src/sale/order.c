@@ -261,6 +261,8 @@ static enum sale_refusal sell(struct sale_step *step, struct sale_reservation *r
   sale_step_put(step, sale->orders, order_item(sale, arena, order), sale->expressions.absent, NULL);
   sale_step_put(step, sale->reservations, reservation_item(sale, arena, reservation), NULL, NULL);
   payment_put(step, payment);
+  admission_hold_ends(step, reservation,
+                      from == TICKET_RESERVED ? ROOM_HOLD_BOUGHT : ROOM_HOLD_BOUGHT_LATE);
   struct bytes detail = detail_of(step, order, reservation, BYTES("confirmedAt"));
   if (!step->failed)
     outbox_add(step, BYTES("ReservationConfirmed"), BYTES("reservation"), reservation->id, detail);

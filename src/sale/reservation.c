@@ -44,6 +44,7 @@ bool reservation_read(struct sale *sale, struct arena *arena, struct value item,
       .updated_ms = record_get_instant(item, BYTES("updatedAt"), 0),
       .hold_expires_ms = record_get_integer(item, BYTES("expiresAt"), 0),
       .extended = record_get_integer(item, BYTES("extended"), 0) != 0,
+      .shopper = (uint32_t)record_get_integer(item, BYTES("shopper"), ROOM_NOBODY),
   };
   struct bytes status = record_get_text(item, BYTES("status"));
   reservation->status = RESERVATION_STATUSES;
@@ -84,6 +85,8 @@ struct value reservation_item(struct sale *sale, struct arena *arena,
   record_text(writer, BYTES("currency"), reservation->event->currency);
   record_integer(writer, BYTES("expiresAt"), reservation->hold_expires_ms);
   record_integer(writer, BYTES("extended"), reservation->extended ? 1 : 0);
+  if (reservation->shopper != ROOM_NOBODY)
+    record_integer(writer, BYTES("shopper"), reservation->shopper);
   record_instant(writer, BYTES("createdAt"), reservation->created_ms);
   record_instant(writer, BYTES("updatedAt"), reservation->updated_ms);
   if (reservation->status == RESERVATION_CONFIRMED)

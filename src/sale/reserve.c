@@ -133,6 +133,7 @@ static enum sale_refusal hold(struct sale_step *step, struct sale_reservation *r
                 sale->expressions.absent, NULL);
   buyer_add_seats(step, reservation->event, reservation->user_id, reservation->quantity,
                   reservation->event->max_per_buyer);
+  admission_hold_begins(step, reservation);
   struct bytes detail = detail_of(step, reservation);
   if (step->failed) return SALE_UNAVAILABLE;
   outbox_add(step, BYTES("ReservationCreated"), BYTES("reservation"), reservation->id, detail);
@@ -153,6 +154,9 @@ enum sale_refusal sale_reserve(struct sale *sale, struct plan *plan, const struc
   struct sale_event *event = sale_event_find(sale, ask->event_id);
   if (event == NULL) return SALE_EVENT_NOT_FOUND;
   if (sale_event_status(event, now_ms) != SALE_ON_SALE) return SALE_CLOSED;
+  uint32_t shopper;
+  refusal = admission_check(event, ask, now_ms, &shopper);
+  if (refusal != SALE_OK) return refusal;
   refusal = find_seats(event, ask, places, error);
   if (refusal != SALE_OK) return refusal;
   refusal = check_limit(sale, arena, event, ask->user_id, quantity, now_ms);
@@ -169,6 +173,7 @@ enum sale_refusal sale_reserve(struct sale *sale, struct plan *plan, const struc
       .created_ms = now_ms,
       .updated_ms = now_ms,
       .hold_expires_ms = now_ms + (int64_t)event->hold_seconds * 1000,
+      .shopper = shopper,
   };
   for (uint32_t i = 0; i < quantity; i++) {
     if (!seats_describe(arena, event, places[i], &reservation->seats[i])) return SALE_UNAVAILABLE;

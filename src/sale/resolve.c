@@ -56,6 +56,7 @@ static enum sale_refusal end(struct sale_step *step, struct sale_reservation *re
   sale_step_put(step, sale->reservations, reservation_item(sale, arena, reservation), NULL, NULL);
   buyer_add_seats(step, reservation->event, reservation->user_id, -(int64_t)reservation->quantity,
                   0);
+  admission_hold_ends(step, reservation, ROOM_HOLD_RELEASED);
   struct bytes detail = detail_of(step, reservation, ending);
   if (step->failed) return SALE_UNAVAILABLE;
   outbox_add(step, ending->type, BYTES("reservation"), reservation->id, detail);

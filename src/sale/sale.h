@@ -29,7 +29,8 @@
 
 #include "base/id.h"
 #include "base/json.h"
-#include "sale/record.h"
+#include "room/room.h"
+#include "store/item_record.h"
 #include "store/plan.h"
 
 enum {
@@ -99,6 +100,7 @@ struct sale_options {
    */
   void (*seats_changed)(void *context, struct sale_event *event);
   void *context;
+  struct lobby *lobby; /* the waiting rooms; NULL: events have none */
   /* The payment provider only reserves the money: it is told to take it when the seats are sold. */
   bool captures;
 };
@@ -122,10 +124,9 @@ struct sale_event {
   enum sale_status status; /* as set by an operator */
   uint32_t max_per_buyer;
   uint32_t hold_seconds;
-  bool needs_admission; /* a reservation token is asked for: the waiting room's mode */
   struct seat_map *map;
-  void *topic; /* of its stream, for whoever serves it */
-  void *room;  /* of the waiting room */
+  void *topic;       /* of its stream, for whoever serves it */
+  struct room *room; /* NULL: nobody has asked for one yet, and nobody needs to wait */
 };
 
 /* What the event is now: SCHEDULED before its sale opens, CLOSED after it ended. */
@@ -155,18 +156,33 @@ bool sale_tick(struct sale *sale, int64_t now_ms);
 
 /* Absent members are left as they are. */
 struct sale_event_change {
-  bool has_status, has_sale_opens, has_max_per_buyer, has_hold_seconds, has_needs_admission;
+  bool has_status, has_sale_opens, has_max_per_buyer, has_hold_seconds;
   enum sale_status status;
   int64_t sale_opens_ms;
   uint32_t max_per_buyer;
   uint32_t hold_seconds;
-  bool needs_admission;
 };
 
 /* The change is in the event once the plan is committed. error names what is wrong with it. */
 enum sale_refusal sale_event_update(struct sale *sale, struct plan *plan, struct sale_event *event,
                                     const struct sale_event_change *change, int64_t now_ms,
                                     struct error *error);
+
+/* ---- its waiting room ---- */
+
+/* The event's room, made open to everybody when there is none; NULL: not now, or no rooms here. */
+struct room *sale_event_room(struct sale *sale, struct sale_event *event, int64_t now_ms);
+
+/*
+ * Changes the room's settings and tells the bus of it (RoomChanged). `user_id` is who did it.
+ * SALE_INVALID: error names the setting.
+ */
+enum sale_refusal sale_room_set(struct sale *sale, struct plan *plan, struct sale_event *event,
+                                const struct room_settings *settings, struct bytes user_id,
+                                int64_t now_ms, struct error *error);
+
+/* Tells all rooms what there is to sell: before lobby_tick. */
+void sale_supply_rooms(struct sale *sale, int64_t now_ms);
 
 /* ---- reservations ---- */
 
@@ -194,7 +210,8 @@ struct sale_reservation {
   struct sale_seat seats[SALE_SEATS_MAX];
   int64_t amount;
   int64_t created_ms, updated_ms, hold_expires_ms;
-  bool extended; /* its one extension was taken */
+  bool extended;    /* its one extension was taken */
+  uint32_t shopper; /* of the waiting room; ROOM_NOBODY: came without */
 };
 
 struct sale_reserve {
@@ -202,8 +219,9 @@ struct sale_reserve {
   struct bytes user_id;
   const struct bytes *seat_ids; /* either these ... */
   uint32_t seat_count;
-  uint32_t quantity;    /* ... or so many, the best there are */
-  struct bytes section; /* with quantity: preferred; empty: any */
+  uint32_t quantity;              /* ... or so many, the best there are */
+  struct bytes section;           /* with quantity: preferred; empty: any */
+  struct bytes reservation_token; /* of the waiting room; empty: none */
 };
 
 struct sale_reserve_result {

@@ -4,7 +4,7 @@
  *     catalogue.c   events            reserve.c      holds             payment.c   intents
  *     ticket.c      rows of tickets   reservation.c  their reading   order.c     confirm and refund
  *     outbox.c      what is told      resolve.c      expire, cancel    checkin.c   the door
- *     provider_command.c   what the payment provider is told
+ *     provider_command.c   what the payment provider is told          admission.c   the waiting room
  */
 #ifndef TACOS_SALE_SALE_PARTS_H
 #define TACOS_SALE_SALE_PARTS_H
@@ -210,6 +210,17 @@ enum seats_change { SEATS_HELD, SEATS_EXTENDED, SEATS_RELEASED, SEATS_SOLD, SEAT
 void seats_after(struct sale_step *step, struct sale_event *event, enum seats_change change,
                  struct bytes reservation_id, const struct sale_seat *seats, uint32_t count,
                  int64_t until_ms);
+
+/* ---- admission.c ---- */
+
+/* Whether the buyer may choose seats now, and as which shopper of the room. */
+enum sale_refusal admission_check(struct sale_event *event, const struct sale_reserve *ask,
+                                  int64_t now_ms, uint32_t *shopper);
+
+/* A hold of the reservation's shopper begins; ends in one of three ways. */
+void admission_hold_begins(struct sale_step *step, const struct sale_reservation *reservation);
+void admission_hold_ends(struct sale_step *step, const struct sale_reservation *reservation,
+                         enum room_hold_end end);
 
 /* ---- resolve.c ---- */
 

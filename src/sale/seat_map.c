@@ -263,6 +263,26 @@ int64_t seat_map_next_lapse_ms(const struct seat_map *map)
   return map->heap_count == 0 ? INT64_MAX : map->claims[map->heap[0]].until_ms;
 }
 
+uint32_t seat_map_lapsing(const struct seat_map *map, int64_t until_ms, uint32_t most)
+{
+  /* Down the heap as far as holds end in time, the left child first. */
+  uint32_t count = 0;
+  uint32_t at = 0;
+  while (count < most) {
+    if (at < map->heap_count && map->claims[map->heap[at]].until_ms <= until_ms) {
+      uint32_t seat = map->claims[map->heap[at]].first;
+      for (; seat != SEAT_NONE && count < most; seat = map->next[seat]) count++;
+      at = 2 * at + 1;
+      continue;
+    }
+    /* Back up from right children, then over to the right. */
+    while (at > 0 && at % 2 == 0) at = (at - 1) / 2;
+    if (at == 0) break;
+    at++;
+  }
+  return count;
+}
+
 /* ---- What a commit did ---- */
 
 static void check_count(uint32_t count)

@@ -175,6 +175,9 @@ void seat_map_advance(struct seat_map *map, int64_t now_ms);
 /* The time at which the next hold ends; INT64_MAX: none. */
 int64_t seat_map_next_lapse_ms(const struct seat_map *map);
 
+/* How many seats' holds end at until_ms or before; no more than `most` of them are counted. */
+uint32_t seat_map_lapsing(const struct seat_map *map, int64_t until_ms, uint32_t most);
+
 /* The seat with this id, or SEAT_NONE. */
 uint32_t seat_map_find(const struct seat_map *map, struct bytes id);
 

@@ -14,6 +14,7 @@ enum {
 #define TICKET_SOURCE      "ticket.service"
 #define RESERVATION_SOURCE "reservation.service"
 #define PAYMENT_SOURCE     "payment.service"
+#define ROOM_SOURCE        "room.service"
 
 static const struct wiring_route ROUTES[] = {
     {"TicketCreated", WIRING_TICKET_BUS, TICKET_SOURCE},
@@ -26,6 +27,7 @@ static const struct wiring_route ROUTES[] = {
     {"PaymentApproved", WIRING_RESERVATION_BUS, PAYMENT_SOURCE},
     {"PaymentFailed", WIRING_RESERVATION_BUS, PAYMENT_SOURCE},
     {"PaymentRefunded", WIRING_RESERVATION_BUS, PAYMENT_SOURCE},
+    {"RoomChanged", WIRING_RESERVATION_BUS, ROOM_SOURCE},
 };
 
 /* Each with a dead-letter queue of its name and "-dlq". */

@@ -140,6 +140,51 @@ static void events(struct exchange *exchange)
   exchange_send(exchange);
 }
 
+/* What is kept with a stream that is asked. */
+struct asked {
+  int64_t number, last;
+  char name[64];
+};
+
+/*
+ * The next number with the stream's name; names that begin with d wait for the log, those that
+ * begin with q are told nothing.
+ */
+static void ask(struct exchange *exchange)
+{
+  struct test_server *self = exchange->context;
+  CHECK_THAT(exchange->note.size, ==, sizeof(struct asked));
+  struct asked *asked = arena_alloc(&exchange->arena, sizeof *asked);
+  char *text = arena_alloc(&exchange->arena, 128);
+  CHECK(asked != NULL && text != NULL);
+  memcpy(asked, exchange->note.data, sizeof *asked);
+  asked->number++;
+  int size = snprintf(text, 128, "event: count\nid: %lld\ndata: %s\n\n", (long long)asked->number,
+                      asked->name);
+  if (asked->number == asked->last)
+    exchange_end_stream(exchange, bytes_of(text, (size_t)size));
+  else
+    exchange_reply_event(exchange, bytes_of(asked, sizeof *asked),
+                         bytes_of(text, asked->name[0] == 'q' ? 0 : (size_t)size));
+  if (asked->name[0] == 'd') exchange_wait_for(exchange, ++self->appended);
+  exchange_send(exchange);
+}
+
+/* /asked/{ms}/{last}/{name}; last 0: none */
+static void asked(struct exchange *exchange)
+{
+  struct bytes name = exchange_parameter(exchange, 2);
+  struct asked asked = {.last = number_of(exchange_parameter(exchange, 1))};
+  CHECK_THAT(name.size, <, sizeof asked.name);
+  memcpy(asked.name, name.data, name.size);
+  struct bytes note = arena_copy(&exchange->arena, bytes_of(&asked, sizeof asked));
+  int64_t period_ms = number_of(exchange_parameter(exchange, 0));
+  CHECK(note.data != NULL && period_ms > 0);
+  exchange_reply_asked_stream(exchange, ask, (uint32_t)period_ms, note,
+                              BYTES("event: hello\ndata: {}\n\n"));
+  exchange_send(exchange);
+}
+
 static void publish(struct exchange *exchange)
 {
   struct test_server *self = exchange->context;
@@ -203,6 +248,7 @@ static const struct route ROUTES[] = {
     {HTTP_BIT(HTTP_GET), "/later/{ms}", AUTH_NONE, KEY_NONE, 0, later},
     {HTTP_BIT(HTTP_POST), "/durable", AUTH_NONE, KEY_NONE, 4096, durable},
     {HTTP_BIT(HTTP_GET), "/events", AUTH_NONE, KEY_NONE, 0, events},
+    {HTTP_BIT(HTTP_GET), "/asked/{ms}/{last}/{name}", AUTH_NONE, KEY_NONE, 0, asked},
     {HTTP_BIT(HTTP_POST), "/publish", AUTH_NONE, KEY_NONE, TOPIC_EVENT_BYTES, publish},
     {HTTP_BIT(HTTP_GET), "/files/{path...}", AUTH_NONE, KEY_NONE, 0, file},
     {HTTP_BIT(HTTP_GET), "/who", AUTH_NONE, KEY_NONE, 0, who},

@@ -182,6 +182,75 @@ def test_subscribers_that_come_and_go(door):
     assert wait_until(lambda: streams_open(door) == 0)
 
 
+# ---- streams that are asked: every reader its own ----
+
+def asked(door, name, version="1.1", milliseconds=20, last=0, **options):
+    return Subscriber(door, version=version, path=f"/asked/{milliseconds}/{last}/{name}", **options)
+
+
+def expect_own(subscriber, name, numbers):
+    assert subscriber.next() == FIRST
+    for number in numbers:
+        assert subscriber.next() == f"event: count\nid: {number}\ndata: {name}\n\n"
+
+
+def test_every_reader_is_told_its_own(door):
+    before = door.requests()
+    names = [f"{'d' if i % 3 == 0 else 'n'}{i}" for i in range(60)]
+    subscribers = [asked(door, name, version="1.0" if i % 5 == 4 else "1.1")
+                   for i, name in enumerate(names)]
+    for name, subscriber in zip(names, subscribers):
+        expect_own(subscriber, name, range(1, 11))
+    assert streams_open(door) == 60
+    assert door.metrics()["tacos_net_asks_total"] >= 600
+    assert door.requests() - before == 60
+    for subscriber in subscribers:
+        subscriber.client.close()
+    assert wait_until(lambda: streams_open(door) == 0)
+    asks = door.metrics()["tacos_net_asks_total"]
+    time.sleep(0.1)
+    assert door.metrics()["tacos_net_asks_total"] == asks
+
+
+def test_asked_to_the_end(door):
+    with asked(door, "new", last=3) as new, asked(door, "old", version="1.0", last=3) as old:
+        expect_own(new, "new", range(1, 4))
+        expect_own(old, "old", range(1, 4))
+        assert new.client.rest() == b"0\r\n\r\n"
+        assert old.client.rest() == b""
+    assert wait_until(lambda: streams_open(door) == 0)
+
+
+def test_asked_over_tls(place, reactors):
+    with Door(reactors=reactors, tls=f"self:{place}") as door:
+        with asked(door, "one", last=20, tls=insecure_tls()) as one:
+            expect_own(one, "one", range(1, 21))
+            assert one.client.rest() == b"0\r\n\r\n"
+
+
+def test_asked_while_they_come_and_go(door):
+    """Who stays is told all; who goes in the middle of an ask harms nobody."""
+    with asked(door, "stays") as stays:
+        for number in range(100):
+            visitor = asked(door, f"d{number}", milliseconds=1)
+            if number % 2 == 0:
+                expect_own(visitor, f"d{number}", range(1, 3))
+                visitor.client.close()
+            else:
+                visitor.client.reset()
+        expect_own(stays, "stays", range(1, 11))
+    assert wait_until(lambda: streams_open(door) == 0)
+
+
+def test_readers_with_nothing_to_be_told_get_pings(reactors):
+    with Door(reactors=reactors, stream_ping_ms=200) as door:
+        with asked(door, "quiet", milliseconds=10) as often, \
+             asked(door, "quiet", milliseconds=600000) as seldom:
+            for subscriber in (often, seldom):
+                assert [subscriber.next() for _ in range(3)] == [FIRST, PING, PING]
+            assert door.metrics()["tacos_net_asks_total"] > 10
+
+
 # ---- silence, and readers that are slow ----
 
 def test_ping_after_silence(reactors):
@@ -268,3 +337,13 @@ def test_streams_end_at_drain(reactors):
         assert time.monotonic() - start < 5
         new.client.close()
         old.client.close()
+
+
+def test_asked_streams_end_at_drain(reactors):
+    with Door(reactors=reactors, drain_ms=20000) as door:
+        new = asked(door, "new", milliseconds=5)
+        expect_own(new, "new", range(1, 4))
+        door.process.send_signal(signal.SIGTERM)
+        assert (b"\r\n" + new.client.rest()).endswith(b"\r\n0\r\n\r\n")
+        assert door.end(None) == 0
+        new.client.close()

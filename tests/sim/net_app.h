@@ -13,6 +13,16 @@
  *     GET  /release           lets go of all that is held, then answers "released" (its own
  *                             answer first with ?first)
  *     GET  /events            an event stream of `topic`, which begins with NET_APP_FIRST_EVENT
+ *     GET  /asked/{name}      an event stream that is asked every NET_APP_ASK_MS; it tells
+ *                             "data: <n> <name>", from 0 on. The name's first letter says how:
+ *                                 b  with NET_APP_BIG_BYTES behind it
+ *                                 e  NET_APP_LAST is the last
+ *                                 f  the same, but the end comes without an event
+ *                                 h  when the test lets go
+ *                                 q  nothing but the first
+ *                                 r  every second ask is refused
+ *                                 w  once a new sequence is durable
+ *                             and any other each time
  *     GET  /user, /admin      for users and admins only
  *     POST /key               with Idempotency-Key only
  *
@@ -25,7 +35,10 @@
 
 enum {
   NET_APP_HELD_MAX = 1024,
-  NET_APP_ROUTES = 13,
+  NET_APP_ROUTES = 14,
+  NET_APP_ASK_MS = 100,
+  NET_APP_BIG_BYTES = 15000,
+  NET_APP_LAST = 5,
   NET_APP_SIZE_MAX = 4 << 20, /* of /bytes and /text */
 };
 
@@ -34,6 +47,7 @@ struct net_app {
   struct topic *topic; /* of /events; NULL: 404 */
   uint64_t sequence;   /* the last that /wait gave away */
   uint64_t handled;    /* requests that reached a handler */
+  uint64_t asked;      /* asks that did */
   uint32_t held_count;
   struct exchange *held[NET_APP_HELD_MAX];
   /* Of the last request that reached a handler. */

@@ -257,6 +257,26 @@ static bool is_excused(const struct run *run, const struct sim_client *client,
   return false;
 }
 
+/* What an asked stream tells is its own, from 0 on. */
+static void check_own(const struct sim_client *client, struct bytes event, uint64_t number)
+{
+  const struct net_expectation *stream = &client->script.expectations[client->answered - 1];
+  if (!stream->asked) return;
+  CHECK(number == client->event + 1 || number == 0);
+  size_t at = bytes_find(event, bytes_of_text(stream->text));
+  CHECK_THAT(at, <, 6 + 21);
+  if (stream->text[0] == 'b' && !bytes_starts_with(event, BYTES("data: 0 ")))
+    CHECK_THAT(event.size, >, NET_APP_BIG_BYTES);
+}
+
+/* Whether it ends by itself. */
+static bool is_ending(const struct sim_client *client)
+{
+  const struct net_expectation *stream = &client->script.expectations[client->answered - 1];
+  return stream->asked && (stream->text[0] == 'e' || stream->text[0] == 'f') &&
+         client->event == NET_APP_LAST - (stream->text[0] == 'f');
+}
+
 /* Events in order, without a gap, with pings between them. */
 static void follow_stream(struct run *run, struct sim_client *client)
 {
@@ -274,10 +294,11 @@ static void follow_stream(struct run *run, struct sim_client *client)
     struct bytes event = bytes_of(in.data + line + 2, size);
     CHECK(memcmp(event.data + size, "\r\n", 2) == 0);
     if (size == 0) {
-      CHECK(run->draining);
+      CHECK(run->draining || is_ending(client));
     } else if (bytes_starts_with(event, BYTES("data: "))) {
       uint64_t number = strtoull((const char *)event.data + 6, NULL, 10);
       CHECK(client->event == 0 || number == client->event + 1);
+      check_own(client, event, number);
       client->event = number;
       run->totals->events++;
     } else {

@@ -171,11 +171,22 @@ static void make_last(struct making *making)
   snprintf(making->expectation->text, sizeof making->expectation->text, "hello");
 }
 
+/* Of a topic, or one that is asked, of each kind; those that end are a kind, too. */
 static void make_stream(struct making *making)
 {
-  say_head(making, "GET", "/events");
+  static const char kinds[] = "befhqrwx";
+  struct net_expectation *expectation = making->expectation;
+  char path[128] = "/events";
+  if (random_coin(making->random)) {
+    snprintf(expectation->text, sizeof expectation->text, "%c%llu",
+             kinds[random_below(making->random, sizeof kinds - 1)],
+             (unsigned long long)random_u64(making->random));
+    snprintf(path, sizeof path, "/asked/%s", expectation->text);
+    expectation->asked = true;
+  }
+  say_head(making, "GET", path);
   say(making, "\r\n");
-  making->expectation->stream = true;
+  expectation->stream = true;
 }
 
 /* A stream of bytes that is wrong: its first error has a status. */

@@ -27,6 +27,7 @@ struct net_expectation {
   bool to_head;
   bool close;           /* the connection ends behind it */
   bool stream;          /* chunks of events follow, without end */
+  bool asked;           /* those of /asked/{text} */
   bool interim_allowed; /* 100 may come before it */
   enum net_script_body body;
   size_t size;

@@ -108,6 +108,47 @@ static void get_events(struct exchange *exchange)
   exchange_send(exchange);
 }
 
+/* ": <n> ...", n the number of asks of this stream, which is the note. */
+static void ask(struct exchange *exchange)
+{
+  struct http2_fixture *fixture = exchange->context;
+  uint64_t n;
+  assert_int_equal(exchange->note.size, sizeof n);
+  memcpy(&n, exchange->note.data, sizeof n);
+  n++;
+  fixture->asked++;
+  struct bytes note = arena_copy(&exchange->arena, bytes_of(&n, sizeof n));
+  char *text = arena_alloc(&exchange->arena, HTTP2_ASKED_BYTES);
+  if (note.data == NULL || text == NULL) {
+    exchange_refuse(exchange, REFUSAL_MEMORY);
+    exchange_send(exchange);
+    return;
+  }
+  memset(text, '.', HTTP2_ASKED_BYTES);
+  text[snprintf(text, HTTP2_ASKED_BYTES, ": %llu ", (unsigned long long)n)] = '.';
+  memcpy(text + HTTP2_ASKED_BYTES - 2, "\n\n", 2);
+  struct bytes event = bytes_of(text, fixture->tell_nothing ? 0 : HTTP2_ASKED_BYTES);
+  if (n == fixture->ask_last)
+    exchange_end_stream(exchange, event);
+  else
+    exchange_reply_event(exchange, note, event);
+  if (!fixture->keep_asks) {
+    exchange_send(exchange);
+    return;
+  }
+  assert_true(fixture->kept_count < HTTP2_KEPT);
+  fixture->kept[fixture->kept_count++] = exchange;
+}
+
+static void get_asked(struct exchange *exchange)
+{
+  begin(exchange);
+  static const uint64_t none = 0;
+  exchange_reply_asked_stream(exchange, ask, HTTP2_ASK_MS, bytes_of(&none, sizeof none),
+                              BYTES(": first\n\n"));
+  exchange_send(exchange);
+}
+
 /* What of the head a handler sees. */
 static void get_head(struct exchange *exchange)
 {
@@ -141,6 +182,7 @@ static const struct route ROUTES[] = {
     {GET, "/durable", AUTH_NONE, KEY_NONE, 0, get_durable},
     {GET, "/close", AUTH_NONE, KEY_NONE, 0, get_close},
     {GET, "/events", AUTH_NONE, KEY_NONE, 0, get_events},
+    {GET, "/asked", AUTH_NONE, KEY_NONE, 0, get_asked},
     {GET | POST, "/head", AUTH_NONE, KEY_NONE, NET_BODY_BYTES, get_head},
 };
 
@@ -500,6 +542,10 @@ void http2_fixture_answer(struct http2_fixture *fixture, size_t i)
   struct exchange *exchange = fixture->kept[i];
   assert_non_null(exchange);
   fixture->kept[i] = NULL;
+  if (exchange->ask != NULL) {
+    exchange_send(exchange);
+    return;
+  }
   reply_text(exchange, BYTES("later"));
 }
 

@@ -17,6 +17,8 @@ enum {
   HTTP2_KEPT = 256,
   HTTP2_LARGE_BYTES = 1 << 20,
   HTTP2_BIG_LIMIT_BYTES = 2 << 20, /* of POST /big */
+  HTTP2_ASK_MS = 1000,             /* period of GET /asked */
+  HTTP2_ASKED_BYTES = 2000,        /* of each event it tells */
 };
 
 /* What came back on a stream. */
@@ -42,6 +44,10 @@ struct http2_fixture {
   struct exchange *kept[HTTP2_KEPT];
   size_t kept_count;
   uint32_t handled; /* requests that reached a handler */
+  uint32_t asked;   /* asks of GET /asked */
+  bool keep_asks;   /* they are kept like /later */
+  bool tell_nothing;
+  uint64_t ask_last; /* the ask that ends its stream; 0: none */
 
   int stream;
   nghttp2_session *session; /* NULL: bytes are counted only */

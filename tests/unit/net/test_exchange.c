@@ -72,6 +72,11 @@ static void test_keeping_without_memory(void **state)
   assert_int_equal(memory.in_use, 0);
 }
 
+static void answer(struct exchange *exchange)
+{
+  exchange_send(exchange);
+}
+
 static void test_reset_forgets_everything(void **state)
 {
   (void)state;
@@ -86,7 +91,13 @@ static void test_reset_forgets_everything(void **state)
   exchange_add_header(exchange, BYTES("x"), BYTES("y"));
   exchange_wait_for(exchange, 12);
   exchange->reply.etag = BYTES("\"e\"");
+  exchange->ask = answer;
+  exchange->note = BYTES("note");
+  exchange_end_stream(exchange, BYTES("data: 1\n\n"));
+  exchange->reply.ask = answer;
   exchange_reset(exchange);
+  assert_true(exchange->ask == NULL && exchange->asked == NULL);
+  assert_int_equal(exchange->note.size, 0);
   assert_null(exchange->connection);
   assert_null(exchange->received.data);
   assert_int_equal(exchange->http2_stream, 0);
@@ -102,6 +113,8 @@ static void test_reset_forgets_everything(void **state)
   assert_int_equal(reply->etag.size, 0);
   assert_int_equal(reply->body.size, 0);
   assert_false(reply->close);
+  assert_false(reply->told || reply->last || reply_is_stream(reply));
+  assert_int_equal(reply->note.size, 0);
   exchange_free(exchange, &memory);
   assert_int_equal(memory.in_use, 0);
 }
@@ -216,6 +229,35 @@ static void test_errors_without_memory(void **state)
   }
 }
 
+/* The last reply that is set is the one that counts. */
+static void test_replies_of_streams(void **state)
+{
+  (void)state;
+  struct memory memory = {0};
+  uint8_t input[sizeof REQUEST];
+  struct exchange *exchange = read_exchange(&memory, input);
+  const struct reply *reply = &exchange->reply;
+  assert_false(reply_is_stream(reply));
+  exchange_reply_asked_stream(exchange, answer, 500, BYTES("note"), BYTES("data: 0\n\n"));
+  assert_true(reply_is_stream(reply) && reply->ask == answer && reply->encoded);
+  assert_int_equal(reply->status, 200);
+  assert_int_equal(reply->period_ms, 500);
+  assert_true(bytes_equal(reply->note, BYTES("note")));
+  assert_true(bytes_equal(reply->body, BYTES("data: 0\n\n")));
+  exchange_refuse(exchange, REFUSAL_NOT_FOUND);
+  assert_false(reply_is_stream(reply));
+  exchange->ask = answer;
+  exchange->note = BYTES("kept");
+  exchange_reply_event(exchange, BYTES("new"), BYTES("data: 1\n\n"));
+  assert_true(reply->told && !reply->last && bytes_equal(reply->note, BYTES("new")));
+  exchange_end_stream(exchange, (struct bytes){NULL, 0});
+  assert_true(reply->told && reply->last && bytes_equal(reply->note, BYTES("kept")));
+  assert_int_equal(reply->body.size, 0);
+  exchange_refuse(exchange, REFUSAL_MEMORY);
+  assert_false(reply->told || reply->last);
+  exchange_free(exchange, &memory);
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -227,6 +269,7 @@ int main(void)
       cmocka_unit_test(test_error_bodies),
       cmocka_unit_test(test_refusals),
       cmocka_unit_test(test_errors_without_memory),
+      cmocka_unit_test(test_replies_of_streams),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

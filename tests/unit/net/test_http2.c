@@ -256,14 +256,36 @@ static void test_every_allocation_fails_once(void **state)
     http2_fixture_request(fixture, "GET", "/events", NULL);
     http2_fixture_request(fixture, "GET", "/later", NULL);
     http2_fixture_request(fixture, "GET", "/large", NULL);
+    http2_fixture_request(fixture, "GET", "/asked", NULL);
     http2_fixture_run(fixture, 200);
     server_publish(fixture->server, fixture->topic, BYTES("data: 1\n\n"));
-    http2_fixture_run(fixture, 200);
+    http2_fixture_run(fixture, 2 * HTTP2_ASK_MS);
+    fixture->keep_asks = true;
+    http2_fixture_run(fixture, HTTP2_ASK_MS);
     for (size_t i = 0; i < fixture->kept_count; i++) http2_fixture_answer(fixture, i);
     http2_fixture_run(fixture, 200);
     server_drain(fixture->server);
     http2_fixture_run(fixture, 500);
     failed = fixture->world->memory.calls >= nth;
+    http2_fixture_free(fixture);
+  }
+}
+
+/* Two replies at once, and none of the memory for the first: the second is not forgotten. */
+static void test_replies_without_memory(void **state)
+{
+  (void)state;
+  for (uint64_t n = 1; n <= 12; n++) {
+    struct http2_fixture *fixture = open_connected(NULL);
+    for (int i = 0; i < 3; i++) http2_fixture_request(fixture, "GET", "/durable", NULL);
+    http2_fixture_run(fixture, 200);
+    assert_int_equal(server_waiting(fixture->server), 3);
+    fixture->world->memory.fail_at = fixture->world->memory.calls + n;
+    fixture->durable = 7;
+    http2_fixture_run(fixture, 200);
+    http2_fixture_disconnect(fixture);
+    http2_fixture_run(fixture, 200);
+    assert_int_equal(fixture->server->reactors[0].exchange_count, 0);
     http2_fixture_free(fixture);
   }
 }
@@ -308,6 +330,7 @@ int main(void)
       cmocka_unit_test(test_requests_per_connection),
       cmocka_unit_test(test_a_reply_that_closes),
       cmocka_unit_test(test_every_allocation_fails_once),
+      cmocka_unit_test(test_replies_without_memory),
       cmocka_unit_test(test_seeds),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -323,6 +323,20 @@ static void test_resets_in_every_phase(void **state)
   reset(fixture, id);
   assert_int_equal(metrics->streams_open, 0);
   server_publish(fixture->server, fixture->topic, BYTES("data: 1\n\n"));
+  /* As a stream that is asked: at rest, while it is asked, while its event is sent. */
+  for (int i = 0; i < 3; i++) {
+    fixture->keep_asks = i == 1;
+    id = http2_fixture_request(fixture, "GET", "/asked", NULL);
+    http2_fixture_run(fixture, i == 0 ? HTTP2_ASK_MS / 2 : HTTP2_ASK_MS + 10);
+    assert_int_equal(metrics->streams_open, 1);
+    assert_int_equal(fixture->asked, i);
+    reset(fixture, id);
+    assert_int_equal(metrics->streams_open, 0);
+    assert_int_equal(fixture->server->reactors[0].exchange_count, i == 1);
+    if (i == 1) http2_fixture_answer(fixture, 1);
+  }
+  assert_int_equal(fixture->asked, 2);
+  assert_int_equal(metrics->orphaned, 2);
   check_alive(fixture);
   assert_int_equal(fixture->server->reactors[0].exchange_count, 0);
   http2_fixture_free(fixture);
@@ -339,7 +353,9 @@ static void test_the_connection_goes_in_every_phase(void **state)
     http2_fixture_request(fixture, "GET", "/durable", NULL);
     http2_fixture_request(fixture, "GET", "/large", NULL);
     http2_fixture_request(fixture, "GET", "/events", NULL);
-    http2_fixture_run(fixture, ms % 30);
+    http2_fixture_request(fixture, "GET", "/asked", NULL);
+    fixture->keep_asks = ms % 4 < 2;
+    http2_fixture_run(fixture, ms % 3 == 0 ? HTTP2_ASK_MS + ms : ms % 30);
     if (ms % 2 == 0) {
       http2_fixture_disconnect(fixture);
       http2_fixture_run(fixture, 1000);
@@ -453,6 +469,169 @@ static void test_streams_that_take_nothing(void **state)
   http2_fixture_free(fixture);
 }
 
+/* ---- streams that are asked ---- */
+
+/* Whether the body is the first event and then those of asks from 1 on, each whole, with as many
+   comments as there are; their number. */
+static int count_asked(const struct http2_reply *reply, int *pings)
+{
+  struct bytes rest = buffer_bytes(&reply->body);
+  assert_true(bytes_starts_with(rest, BYTES(": first\n\n")));
+  int count = 0;
+  *pings = 0;
+  for (size_t at = 9, size; at < rest.size; at += size) {
+    char text[32];
+    struct bytes event = bytes_of(rest.data + at, rest.size - at);
+    size = 8;
+    if (bytes_starts_with(event, BYTES(": ping\n\n"))) {
+      ++*pings;
+      continue;
+    }
+    size = HTTP2_ASKED_BYTES;
+    int head = snprintf(text, sizeof text, ": %d ", ++count);
+    assert_true(bytes_starts_with(event, bytes_of(text, (size_t)head)));
+    assert_int_equal(bytes_find(event, BYTES("\n\n")), size - 2);
+  }
+  return count;
+}
+
+static void test_asked(void **state)
+{
+  (void)state;
+  int pings;
+  struct http2_fixture *fixture = http2_fixture_open(NULL);
+  http2_fixture_connect(fixture, 1000, false);
+  int32_t first = http2_fixture_request(fixture, "GET", "/asked", NULL);
+  http2_fixture_run(fixture, HTTP2_ASK_MS / 2);
+  int32_t second = http2_fixture_request(fixture, "GET", "/asked", NULL);
+  http2_fixture_run(fixture, 10 * HTTP2_ASK_MS + 20);
+  struct http2_reply *reply = http2_fixture_reply(fixture, first);
+  assert_int_equal(reply->status, 200);
+  assert_true(http2_reply_has(reply, "content-type: text/event-stream"));
+  assert_false(reply->closed);
+  assert_int_equal(count_asked(reply, &pings), 10);
+  assert_int_equal(count_asked(http2_fixture_reply(fixture, second), &pings), 10);
+  const struct net_metrics *metrics = &fixture->server->reactors[0].metrics;
+  assert_int_equal(metrics->asks, 20);
+  assert_int_equal(metrics->requests, 2);
+  assert_int_equal(fixture->server->reactors[0].exchange_count, 0);
+  check_alive(fixture);
+  http2_fixture_free(fixture);
+}
+
+static void test_asked_with_nothing_to_tell(void **state)
+{
+  (void)state;
+  int pings;
+  struct http2_fixture *fixture = open_connected(NULL);
+  fixture->tell_nothing = true;
+  int32_t id = http2_fixture_request(fixture, "GET", "/asked", NULL);
+  http2_fixture_run(fixture, 100 * HTTP2_ASK_MS + 20);
+  assert_int_equal(fixture->asked, 100);
+  assert_int_equal(count_asked(http2_fixture_reply(fixture, id), &pings), 0);
+  assert_int_equal(pings, 6);
+  http2_fixture_free(fixture);
+}
+
+static void test_asked_to_the_end(void **state)
+{
+  (void)state;
+  int pings;
+  struct http2_fixture *fixture = http2_fixture_open(NULL);
+  http2_fixture_connect(fixture, 1000, false);
+  fixture->ask_last = 3;
+  for (int i = 0; i < 2; i++) {
+    int32_t id = http2_fixture_request(fixture, "GET", "/asked", NULL);
+    http2_fixture_run(fixture, 2 * HTTP2_ASK_MS + 500);
+    fixture->tell_nothing = i == 1;
+    struct http2_reply *reply = http2_fixture_await(fixture, id);
+    assert_true(reply->closed);
+    assert_int_equal(reply->error_code, NGHTTP2_NO_ERROR);
+    assert_int_equal(count_asked(reply, &pings), i == 0 ? 3 : 2);
+    http2_fixture_run(fixture, 3 * HTTP2_ASK_MS);
+    assert_int_equal(fixture->asked, 3 * (i + 1));
+    assert_int_equal(fixture->server->reactors[0].metrics.streams_open, 0);
+  }
+  check_alive(fixture);
+  http2_fixture_free(fixture);
+}
+
+/* One whose window is shut is not asked; a ping that waits in it stays whole. */
+static void test_asked_while_the_window_is_shut(void **state)
+{
+  (void)state;
+  int pings;
+  struct http2_fixture *fixture = http2_fixture_open(NULL);
+  http2_fixture_connect(fixture, 1000, true);
+  int32_t id = http2_fixture_request(fixture, "GET", "/asked", NULL);
+  http2_fixture_run(fixture, 10 * HTTP2_ASK_MS);
+  assert_int_equal(fixture->asked, 1);
+  for (int i = 0; i < 40; i++) {
+    nghttp2_submit_window_update(fixture->session, NGHTTP2_FLAG_NONE, id, 777);
+    http2_fixture_run(fixture, HTTP2_ASK_MS + 20);
+  }
+  nghttp2_submit_window_update(fixture->session, NGHTTP2_FLAG_NONE, id, 1 << 20);
+  http2_fixture_run(fixture, 2 * HTTP2_ASK_MS);
+  assert_int_equal(count_asked(http2_fixture_reply(fixture, id), &pings), fixture->asked);
+  assert_in_range(fixture->asked, 13, 20);
+  http2_fixture_free(fixture);
+}
+
+/* An answer that comes while a comment is cut in two. */
+static void test_asked_behind_half_a_ping(void **state)
+{
+  (void)state;
+  int pings;
+  struct net_limits limits = net_limits_default();
+  limits.stream_ping_ms = 300;
+  struct http2_fixture *fixture = http2_fixture_open(&limits);
+  http2_fixture_connect(fixture, 9 + 3 * 8 + 3, true);
+  fixture->keep_asks = true;
+  int32_t id = http2_fixture_request(fixture, "GET", "/asked", NULL);
+  http2_fixture_run(fixture, HTTP2_ASK_MS + 50);
+  assert_int_equal(fixture->asked, 1);
+  assert_int_equal(http2_fixture_reply(fixture, id)->body.size, 9 + 3 * 8);
+  http2_fixture_run(fixture, 300);
+  assert_int_equal(http2_fixture_reply(fixture, id)->body.size, 9 + 3 * 8 + 3);
+  http2_fixture_answer(fixture, 0);
+  nghttp2_submit_window_update(fixture->session, NGHTTP2_FLAG_NONE, id, 1 << 20);
+  http2_fixture_run(fixture, 100);
+  assert_int_equal(count_asked(http2_fixture_reply(fixture, id), &pings), 1);
+  assert_int_equal(pings, 4);
+  http2_fixture_free(fixture);
+}
+
+static void test_asked_and_drained(void **state)
+{
+  (void)state;
+  int pings;
+  for (int kept = 0; kept < 2; kept++) {
+    struct http2_fixture *fixture = open_connected(NULL);
+    fixture->keep_asks = kept == 1;
+    int32_t id = http2_fixture_request(fixture, "GET", "/asked", NULL);
+    http2_fixture_run(fixture, HTTP2_ASK_MS + 20);
+    assert_int_equal(fixture->asked, 1);
+    server_drain(fixture->server);
+    struct http2_reply *reply = http2_fixture_await(fixture, id);
+    assert_int_equal(reply->error_code, NGHTTP2_NO_ERROR);
+    assert_int_equal(count_asked(reply, &pings), 1 - kept);
+    assert_true(http2_fixture_await_end(fixture, 5000));
+    assert_int_equal(fixture->asked, 1);
+    http2_fixture_free(fixture);
+  }
+}
+
+static void test_asked_by_head(void **state)
+{
+  (void)state;
+  struct http2_fixture *fixture = open_connected(NULL);
+  check_text(http2_fixture_await(fixture, http2_fixture_request(fixture, "HEAD", "/asked", NULL)),
+             200, "");
+  http2_fixture_run(fixture, 2 * HTTP2_ASK_MS);
+  assert_int_equal(fixture->asked, 0);
+  http2_fixture_free(fixture);
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -475,6 +654,13 @@ int main(void)
       cmocka_unit_test(test_silent_streams_get_comments),
       cmocka_unit_test(test_slow_streams_are_dropped),
       cmocka_unit_test(test_streams_that_take_nothing),
+      cmocka_unit_test(test_asked),
+      cmocka_unit_test(test_asked_with_nothing_to_tell),
+      cmocka_unit_test(test_asked_to_the_end),
+      cmocka_unit_test(test_asked_while_the_window_is_shut),
+      cmocka_unit_test(test_asked_behind_half_a_ping),
+      cmocka_unit_test(test_asked_and_drained),
+      cmocka_unit_test(test_asked_by_head),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -14,7 +14,7 @@
 #define HOST      "Host: a\r\n"
 #define GET(path) "GET " path " HTTP/1.1\r\n" HOST "\r\n"
 
-enum { REACTORS = 2, CLIENTS = 6, ROUNDS = 30, EVENTS = 20 };
+enum { REACTORS = 2, CLIENTS = 6, ROUNDS = 30, EVENTS = 20, ASKED = 4 };
 
 static void expect(struct thread_client *client, uint16_t status, struct bytes body)
 {
@@ -97,6 +97,62 @@ static void listen_to_events(struct server_threads *server, uint32_t index)
       rest = bytes_of(rest.data + at + event.size, rest.size - at - event.size);
   }
   thread_client_close(client);
+}
+
+/* Streams that are asked: each reader is told its own, in order; then it goes, asked or not. */
+static void listen_to_asked(struct server_threads *server, uint32_t index)
+{
+  static const char *const kinds[] = {"x", "w", "b", "x"};
+  for (uint32_t round = 0; round < 3; round++) {
+    char text[128];
+    const char *kind = kinds[(index + round) % 4];
+    struct thread_client *client = thread_client_open(server_threads_port(server, 0));
+    snprintf(text, sizeof text, "GET /asked/%s%u HTTP/1.%u\r\n" HOST "\r\n", kind, index,
+             round % 2);
+    thread_client_send(client, text);
+    for (unsigned n = 0; n < ASKED; n++) {
+      snprintf(text, sizeof text, "data: %u %s%u", n, kind, index);
+      size_t at;
+      while ((at = bytes_find(bytes_of(client->in, client->size), bytes_of_text(text))) == SIZE_MAX)
+        CHECK(thread_client_more(client));
+      thread_client_take(client, at + 6);
+      CHECK(n == 0 || bytes_find(bytes_of(client->in, client->size), BYTES("data: ")) == SIZE_MAX);
+    }
+    thread_client_close(client);
+  }
+}
+
+/* To the end, with the last chunk. */
+static void listen_to_the_end(struct server_threads *server, uint32_t index)
+{
+  struct thread_client *client = thread_client_open(server_threads_port(server, 0));
+  thread_client_send(client, index % 2 == 0 ? GET("/asked/e") : GET("/asked/f"));
+  while (thread_client_more(client)) continue;
+  CHECK(memcmp(client->in + client->size - 5, "0\r\n\r\n", 5) == 0);
+  bool event = bytes_find(bytes_of(client->in, client->size), BYTES("data: 5 ")) != SIZE_MAX;
+  CHECK(event == (index % 2 == 0));
+  thread_client_close(client);
+}
+
+static void test_asked(void **state)
+{
+  (void)state;
+  struct server_threads server;
+  server_threads_open(&server, REACTORS);
+  server_threads_run(&server, CLIENTS, listen_to_asked);
+  uint64_t asks = 0;
+  assert_true(server.app.asked >= 3 * CLIENTS * (ASKED - 1));
+  server_threads_run(&server, CLIENTS, listen_to_the_end);
+  /* What is under way is still answered, to nobody. */
+  while (asks != server.app.asked) {
+    server_threads_turn(&server, 1);
+    asks = 0;
+    for (uint32_t i = 0; i < REACTORS; i++)
+      asks += metric_read(&server.server->reactors[i].metrics.asks);
+  }
+  for (uint32_t i = 0; i < REACTORS; i++)
+    assert_int_equal(metric_read(&server.server->reactors[i].metrics.orphaned), 0);
+  server_threads_close(&server);
 }
 
 static void test_many_requests(void **state)
@@ -203,6 +259,11 @@ static void test_close_with_all_under_way(void **state)
       clients[i] = thread_client_open(server_threads_port(&server, 0));
       thread_client_send(clients[i], i < 2 ? GET("/events") : GET("/wait/x") GET("/plain"));
     }
+    struct thread_client *asked[2] = {thread_client_open(server_threads_port(&server, 0)),
+                                      thread_client_open(server_threads_port(&server, 0))};
+    thread_client_send(asked[0], GET("/asked/h"));
+    thread_client_send(asked[1], GET("/asked/w"));
+    while (round % 2 == 0 && server.app.asked < 2) server_turn(server.server, 1);
     while (server_waiting(server.server) < (uint64_t)round) server_turn(server.server, 1);
     server_publish(server.server, server.app.topic, BYTES("data: x\n\n"));
     server_release(server.server, 1);
@@ -213,17 +274,16 @@ static void test_close_with_all_under_way(void **state)
     for (int i = 0; i < 20; i++) server_turn(server.server, 1);
     server_threads_close(&server);
     for (size_t i = 0; i < 8; i++) thread_client_close(clients[i]);
+    for (size_t i = 0; i < 2; i++) thread_client_close(asked[i]);
   }
 }
 
 int main(void)
 {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_many_requests),
-      cmocka_unit_test(test_bad_clients),
-      cmocka_unit_test(test_events),
-      cmocka_unit_test(test_drain),
-      cmocka_unit_test(test_close_with_all_under_way),
+      cmocka_unit_test(test_many_requests), cmocka_unit_test(test_bad_clients),
+      cmocka_unit_test(test_events),        cmocka_unit_test(test_asked),
+      cmocka_unit_test(test_drain),         cmocka_unit_test(test_close_with_all_under_way),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -18,6 +18,7 @@ struct calls {
   int asked;
   int asked_without_route;
   int handled;
+  int told;
   char seen[32]; /* the identity that the handler saw */
 };
 
@@ -28,6 +29,26 @@ static void handle(struct exchange *exchange)
   const char *identity = exchange->identity;
   snprintf(calls->seen, sizeof calls->seen, "%s", identity == NULL ? "nobody" : identity);
   exchange_reply_json(exchange, 200, BYTES("{}"));
+  exchange_send(exchange);
+}
+
+/* Tells, twice, whether it knows anybody. */
+static void tell(struct exchange *exchange)
+{
+  struct calls *calls = exchange->context;
+  calls->told++;
+  assert_null(exchange->identity);
+  if (calls->told == 2)
+    exchange_end_stream(exchange, BYTES("data: end\n\n"));
+  else
+    exchange_reply_event(exchange, exchange->note, BYTES("data: again\n\n"));
+  exchange_send(exchange);
+}
+
+static void stream(struct exchange *exchange)
+{
+  exchange_reply_asked_stream(exchange, tell, STEP_MS, (struct bytes){NULL, 0},
+                              BYTES("data: begin\n\n"));
   exchange_send(exchange);
 }
 
@@ -58,6 +79,7 @@ static const struct route ROUTES[] = {
     {HTTP_BIT(HTTP_GET), "/user", AUTH_USER, KEY_NONE, 0, handle},
     {HTTP_BIT(HTTP_GET), "/admin", AUTH_ADMIN, KEY_NONE, 0, handle},
     {HTTP_BIT(HTTP_GET), "/signature", AUTH_SIGNATURE, KEY_NONE, 0, handle},
+    {HTTP_BIT(HTTP_GET), "/stream", AUTH_USER, KEY_NONE, 0, stream},
     {HTTP_BIT(HTTP_POST), "/keyed", AUTH_USER, KEY_REQUIRED, 64, handle},
 };
 
@@ -223,6 +245,22 @@ static void test_an_identity_ends_with_its_request(void **state)
   exchange_free(exchange, &memory);
 }
 
+/* It has let the stream begin: what the door asks by itself is not looked at. */
+static void test_it_is_not_asked_for_asks(void **state)
+{
+  (void)state;
+  struct fixture fixture;
+  open_server(&fixture, admit);
+  const char *reply = ask(&fixture, "GET /stream", "Authorization: yes\r\n");
+  assert_non_null(strstr(reply, "x-asked: 1\r\n"));
+  assert_non_null(strstr(reply, "data: begin\n\n"));
+  assert_non_null(strstr(reply, "data: again\n\n"));
+  assert_non_null(strstr(reply, "data: end\n\n\r\n0\r\n\r\n"));
+  assert_int_equal(fixture.calls.told, 2);
+  assert_int_equal(fixture.calls.asked, 1);
+  close_server(&fixture);
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -231,6 +269,7 @@ int main(void)
       cmocka_unit_test(test_it_is_asked_where_there_is_no_route),
       cmocka_unit_test(test_the_key_is_looked_at_after_it),
       cmocka_unit_test(test_an_identity_ends_with_its_request),
+      cmocka_unit_test(test_it_is_not_asked_for_asks),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

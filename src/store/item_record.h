@@ -1,5 +1,5 @@
 /*
- * Items of the domain, written and read attribute by attribute.
+ * Items of the rooms above, written and read attribute by attribute.
  *
  *     record_begin(writer); record_text(writer, BYTES("status"), ...); item = record_end(writer,
  *     arena);
@@ -10,8 +10,8 @@
  *
  * Engine thread.
  */
-#ifndef TACOS_SALE_RECORD_H
-#define TACOS_SALE_RECORD_H
+#ifndef TACOS_STORE_ITEM_RECORD_H
+#define TACOS_STORE_ITEM_RECORD_H
 
 #include "base/instant.h"
 #include "store/item.h"
@@ -28,6 +28,7 @@ void record_begin(struct record_writer *writer);
 void record_text(struct record_writer *writer, struct bytes name, struct bytes text);
 void record_integer(struct record_writer *writer, struct bytes name, int64_t integer);
 void record_bool(struct record_writer *writer, struct bytes name, bool boolean);
+void record_binary(struct record_writer *writer, struct bytes name, struct bytes binary);
 /* A time as text, "2026-11-23T20:00:00.000Z". */
 void record_instant(struct record_writer *writer, struct bytes name, int64_t time_ms);
 /* A list of texts. */
@@ -40,6 +41,8 @@ struct value record_end(struct record_writer *writer, struct arena *arena);
 
 /* An attribute's text, empty when it is absent or no string. */
 struct bytes record_get_text(struct value item, struct bytes name);
+/* The same of a binary. */
+struct bytes record_get_binary(struct value item, struct bytes name);
 /* An attribute's integer, or `fallback`. */
 int64_t record_get_integer(struct value item, struct bytes name, int64_t fallback);
 /* A time written by record_instant, or `fallback`. */

@@ -1,4 +1,4 @@
-#include "sale/record.h"
+#include "store/item_record.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,4 +1,4 @@
-#include "sale/record.h"
+#include "store/item_record.h"
 
 enum { RECORD_BYTES = 1024 }; /* of the buffer at first: most records are smaller */
 
@@ -45,6 +45,12 @@ void record_instant(struct record_writer *writer, struct bytes name, int64_t tim
   record_text(writer, name, bytes_of(text, sizeof text));
 }
 
+void record_binary(struct record_writer *writer, struct bytes name, struct bytes binary)
+{
+  value_write_name(&writer->writer, name);
+  value_write_binary(&writer->writer, binary);
+}
+
 void record_texts(struct record_writer *writer, struct bytes name, const struct bytes *texts,
                   size_t count)
 {
@@ -77,6 +83,13 @@ struct bytes record_get_text(struct value item, struct bytes name)
 {
   struct value value = value_attribute(item, name);
   if (value_type(value) != VALUE_STRING) return (struct bytes){NULL, 0};
+  return value_bytes(value);
+}
+
+struct bytes record_get_binary(struct value item, struct bytes name)
+{
+  struct value value = value_attribute(item, name);
+  if (value_type(value) != VALUE_BINARY) return (struct bytes){NULL, 0};
   return value_bytes(value);
 }
 

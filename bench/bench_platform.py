@@ -1,0 +1,450 @@
+#!/usr/bin/python3
+"""The rows of docs/benchmarks.md that are about the whole platform: `tacos serve` against nginx.
+
+    bench/bench_platform.py [row ...]
+
+    rows: status join memory availability reserve hotseat start
+    BENCH_SECONDS=N: of one round of one side; 4 unless set
+
+Prints Markdown; tools/bench puts it in its place. Servers run on core 0, clients on core 1. Runs in
+the root of the repository, where build/tacos is.
+"""
+import http.client
+import json
+import os
+import re
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import uuid
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests" / "api"))
+import platform_api  # noqa: E402
+
+platform_api.DESCRIPTION = None  # replies are measured here, not checked
+
+ROUNDS = 5
+SECONDS = int(os.environ.get("BENCH_SECONDS", "4"))
+CONNECTIONS = 64
+SERVER_CORE, LOAD_CORE = "0", "1"
+SEATS_IN_ROW, ROWS = 100, 500  # 50,000 seats
+BUYERS = 20000
+WAITERS = 1000000
+TICK_S = 1 / os.sysconf("SC_CLK_TCK")
+
+ROUND_ROWS = {}  # name -> function
+
+
+def row(function):
+    ROUND_ROWS[function.__name__.removeprefix("row_")] = function
+    return function
+
+
+# ---- figures ----
+
+def figure(value):
+    return f"{value:.2f}" if value < 100 else f"{value:,.0f}"
+
+
+def text(series):
+    if len(series) == 1:
+        return figure(series[0])
+    return f"{figure(statistics.median(series))} ({figure(min(series))} - {figure(max(series))})"
+
+
+def print_row(what, measured, peer="", ratio="", bar="", reached=None):
+    verdict = "" if reached is None else "reached" if reached else "**missed**"
+    print(f"| {what} | {measured} | {peer} | {ratio} | {bar} | {verdict} |", flush=True)
+
+
+def print_raw(what, series):
+    print(f"raw {what:<52} " + " ".join(figure(value) for value in series), flush=True)
+
+
+# ---- processes ----
+
+def free_port():
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return listener.getsockname()[1]
+
+
+
+def cpu_s(pid):
+    fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) * TICK_S
+
+
+def resident_bytes(pid):
+    return int(Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1]) * 4096
+
+
+def bind(pid, core):
+    subprocess.run(["taskset", "-a", "-p", "-c", core, str(pid)], check=True,
+                   stdout=subprocess.DEVNULL)
+
+
+class Nginx:
+    """The peer: `return 200` of given bytes for each of some paths."""
+
+    def __init__(self, directory, replies):
+        self.directory = directory
+        self.port = free_port()
+        locations = "".join(
+            f"location = {path} {{ default_type 'application/json; charset=utf-8'; "
+            f"return 200 '{body}'; }}\n" for path, body in replies.items())
+        temporary = "".join(f"{kind}_temp_path {directory}/{kind};\n" for kind in
+                            ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
+        (directory / "nginx.conf").write_text(
+            f"daemon off; worker_processes 1; pid {directory}/nginx.pid; "
+            f"error_log {directory}/nginx.log;\nevents {{ worker_connections 4096; }}\n"
+            f"http {{ access_log off; keepalive_requests 4000000000; keepalive_timeout 600s;\n"
+            f"{temporary}server {{ listen 127.0.0.1:{self.port}; {locations} }} }}\n",
+            encoding="utf-8")
+        self.process = subprocess.Popen(
+            ["taskset", "-c", SERVER_CORE, "nginx", "-c", str(directory / "nginx.conf"),
+             "-e", "stderr"], stderr=subprocess.DEVNULL)
+        deadline = time.monotonic() + 5
+        while True:
+            try:
+                http.client.HTTPConnection("127.0.0.1", self.port).connect()
+                break
+            except OSError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.02)
+        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
+        self.worker = int(children.read_text(encoding="ascii").split()[0])
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.terminate()
+        self.process.wait()
+
+
+DONE = """
+function done(summary)
+  local e = summary.errors
+  io.write(string.format('figures %d %d %d %d\\n', summary.duration, summary.requests,
+    e.connect + e.read + e.write + e.timeout, e.status))
+end
+"""
+
+
+def wrk(port, path, script, seconds=None, refused=False):
+    """Requests a second and their number; any error, and any refusal unless expected, ends it."""
+    with tempfile.NamedTemporaryFile("w", suffix=".lua") as file:
+        file.write(script + DONE)
+        file.flush()
+        output = subprocess.run(
+            ["taskset", "-c", LOAD_CORE, "wrk", "-t1", f"-c{CONNECTIONS}",
+             f"-d{seconds or SECONDS}s", "-s", file.name, f"http://127.0.0.1:{port}{path}"],
+            capture_output=True, text=True, check=True).stdout
+    us, requests, errors, refusals = map(
+        int, re.search(r"figures (\d+) (\d+) (\d+) (\d+)", output).groups())
+    if errors > 0 or (refusals > 0 and not refused):
+        sys.exit(f"wrk: {errors} errors, {refusals} refusals of {path}\n{output}")
+    return requests * 1e6 / us, requests
+
+
+# ---- the platform ----
+
+def stadium(event_id, buyer_limit=10):
+    rows = [{"row": str(number + 1), "seats": SEATS_IN_ROW} for number in range(ROWS)]
+    return platform_api.EVENT | {
+        "event_id": event_id, "max_per_buyer": buyer_limit,
+        "sections": [{"id": "A", "name": "Stalls", "price": 99000, "rows": rows}]}
+
+
+class Server:
+    """`tacos serve` on core 0, with limits that never bind."""
+
+    def __init__(self, *words, events=1, **variables):
+        self.ids = [f"evt_{number}" for number in range(events)]
+        self.platform = platform_api.Platform(
+            "--address-rate", "0", "--join-rate", "0", *words,
+            events=[stadium(one) for one in self.ids], TACOS_USER_RATE="0", **variables)
+
+    def __enter__(self):
+        self.platform.__enter__()
+        self.pid = self.platform.server.process.pid
+        bind(self.pid, SERVER_CORE)
+        self.port = self.platform.port
+        return self
+
+    def __exit__(self, *_):
+        self.platform.__exit__()
+
+    def tokens(self, file):
+        now = int(time.time())
+        secret = self.platform.secret("jwt")
+        with open(file, "w", encoding="ascii") as to:
+            for number in range(BUYERS):
+                name = f"buyer{number}"
+                to.write(platform_api.sign(
+                    {"sub": name, "user_id": name, "username": name, "role": "user", "iat": now,
+                     "exp": now + 86400, "iss": "traffic-tacos", "aud": "traffic-tacos-api"},
+                    secret) + "\n")
+
+    def wait(self, event_id, **settings):
+        """The event's queue is on, and lets in nobody but a few."""
+        settings = {"mode": "waiting", "admit_per_second": 1, "max_shoppers": 1} | settings
+        self.platform.admin().ok("PUT", f"/api/v1/admin/events/{event_id}/room", settings)
+
+
+def compare(name, what, unit, sides, bar=None, prepare=None):
+    """
+    Both sides in turn. sides: [(pid, function of the round -> (figure, requests)), ...], ours
+    first. The first round warms up.
+    """
+    figures, cpu_us, busy = [[], []], [[], []], [[], []]
+    for number in range(ROUNDS + 1):
+        if prepare is not None:
+            prepare(number)
+        for side, (pid, run) in enumerate(sides):
+            cpu, begin = cpu_s(pid), time.monotonic()
+            measured, requests = run(number)
+            used, took = cpu_s(pid) - cpu, time.monotonic() - begin
+            if number > 0:
+                figures[side].append(measured)
+                cpu_us[side].append(used * 1e6 / requests)
+                busy[side].append(100 * used / took)
+    ratios = [ours / theirs for ours, theirs in zip(*figures)]
+    if bar is None:
+        print_row(what, text(figures[0]), text(figures[1]), text(ratios))
+    else:
+        print_row(what, text(figures[0]), text(figures[1]), text(ratios), f"{bar} x nginx",
+                  statistics.median(ratios) >= bar)
+    for side, of in ((0, ""), (1, ", nginx")):
+        print_raw(f"{name}: {unit}{of}", figures[side])
+        print_raw(f"{name}: server's CPU per request, us{of}", cpu_us[side])
+        print_raw(f"{name}: of the core, percent{of}", busy[side])
+
+
+def against_nginx(server, name, what, path, script, bar, directory, body=None, **more):
+    """One request under wrk; nginx answers the same path with the bytes of `body`."""
+    with Nginx(directory, {path: body}) as nginx:
+        compare(name, what, "per second",
+                [(server.pid, lambda number: wrk(server.port, path, script(number), **more)),
+                 (nginx.worker, lambda number: wrk(nginx.port, path, script(number), **more))], bar)
+
+
+# ---- rows ----
+
+def lines_of(file):
+    return f"local lines = {{}}\nfor l in io.lines('{file}') do lines[#lines + 1] = l end\n"
+
+
+@row
+def row_status(directory):
+    with Server() as server:
+        event = server.ids[0]
+        server.wait(event)
+        client = server.platform.client()
+        tokens = [client.ok("POST", "/api/v1/queue/join", {"event_id": event}, 202)["waiting_token"]
+                  for _ in range(1000)]
+        (directory / "tokens").write_text("\n".join(tokens) + "\n", encoding="ascii")
+        path = "/api/v1/queue/status"
+        body = client.request("GET", f"{path}?token={tokens[500]}").body.decode()
+        script = lines_of(directory / "tokens") + f"""
+local n = 0
+request = function()
+  n = n + 1
+  return wrk.format('GET', '{path}?token=' .. lines[n % #lines + 1])
+end
+"""
+        against_nginx(server, "status", "GET queue/status, valid token, per second", path,
+                      lambda number: script, 0.80, directory, body)
+
+
+@row
+def row_join(directory):
+    with Server("--room-capacity", "16000000") as server:
+        event = server.ids[0]
+        server.wait(event)
+        path = "/api/v1/queue/join"
+        body = server.platform.client().request("POST", path, {"event_id": event}).body.decode()
+
+        def script(number):
+            return f"""
+local n = 0
+local fields = {{['Content-Type'] = 'application/json'}}
+request = function()
+  n = n + 1
+  fields['Idempotency-Key'] = string.format('%08x-{number:04x}-4{os.getpid() % 4096:03x}-8111-%012x', n, n)
+  return wrk.format('POST', '{path}', fields, '{{"event_id":"{event}"}}')
+end
+"""
+        against_nginx(server, "join", "POST queue/join, a new place each, durable, per second",
+                      path, script, 0.60, directory, body)
+
+
+@row
+def row_memory(_):
+    """Resident memory and start of a room with a million waiters."""
+    with Server("--room-capacity", "2000000") as server:
+        event = server.ids[0]
+        server.wait(event)
+        before = resident_bytes(server.pid)
+        fields = f"fields['Idempotency-Key'] = string.format('%08x-1111-4111-8111-%012x', n, n)"
+        script = f"""
+local n = 0
+local fields = {{['Content-Type'] = 'application/json'}}
+request = function()
+  n = n + 1
+  {fields}
+  return wrk.format('POST', '/api/v1/queue/join', fields, '{{"event_id":"{event}"}}')
+end
+"""
+        joined = 0
+        while joined < WAITERS:
+            script_now = script.replace("local n = 0", f"local n = {joined + 1000000}")
+            joined += wrk(server.port, "/api/v1/queue/join", script_now, 2)[1]
+        metrics = server.platform.client()
+        connection = http.client.HTTPConnection("127.0.0.1", server.platform.operations_port)
+        connection.request("GET", "/metrics")
+        page = connection.getresponse().read().decode()
+        room = float(re.search(r"tacos_room_memory_bytes\{[^}]*\} (\d+)", page).group(1))
+        waiting = float(re.search(r"tacos_room_waiting\{[^}]*\} (\d+)", page).group(1))
+        grown = resident_bytes(server.pid) - before
+        metrics.close()
+        print_row(f"memory of a waiter, {figure(waiting)} waiting, bytes (room; the store's copy and "
+                  "its reserve on top: resident growth of the process)",
+                  f"{room / waiting:.1f}; {grown / waiting:.1f}", "210 - 235 in Redis", "",
+                  "16", room / waiting + 9 < 17)
+        server.platform.stop()
+        begin = time.monotonic()
+        server.platform.start()
+        print_row("start with them, from exec to the first answer, s",
+                  figure(time.monotonic() - begin), "", "", "under 1",
+                  time.monotonic() - begin < 1)
+
+
+RESERVE = """
+local n = %d
+local fields = {['Content-Type'] = 'application/json'}
+request = function()
+  n = n + 1
+  local seat = (n - 1) * 2
+  local row = math.floor(seat / 100) + 1
+  fields['Authorization'] = 'Bearer ' .. lines[n %% #lines + 1]
+  fields['Idempotency-Key'] = string.format('%%08x-%04x-4111-8111-%%012x', n, n)
+  return wrk.format('POST', '/api/v1/reservations', fields, string.format(
+    '{"event_id":"%s","seat_ids":["A-%%d-%%d","A-%%d-%%d"]}', row, seat %% 100 + 1, row,
+    seat %% 100 + 2))
+end
+"""
+
+
+@row
+def row_reserve(directory):
+    # An event for each round: 25,000 pairs of seats are gone in some seconds.
+    with Server(events=ROUNDS + 1) as server:
+        server.tokens(directory / "jwts")
+        tokens = lines_of(directory / "jwts")
+        path = "/api/v1/reservations"
+        body = ('{"reservation_id":"rsv_01M8EDC8Z0CZHKCPS8TJ5PX18J","status":"PENDING","event_id":'
+                '"evt_0","user_id":"buyer1","seat_ids":["A-1-1","A-1-2"],"quantity":2}')
+
+        def script(number):
+            return tokens + RESERVE % (0, number + 1, server.ids[number])
+        against_nginx(server, "reserve", "POST reservations, 2 seats of 50,000, durable, per second",
+                      path, script, 0.30, directory, body)
+
+
+@row
+def row_hotseat(directory):
+    with Server(events=ROUNDS + 1) as server:
+        server.tokens(directory / "jwts")
+        tokens = lines_of(directory / "jwts")
+        path = "/api/v1/reservations"
+        body = ('{"error":{"code":"INVENTORY_CONFLICT","message":"some of these seats are taken",'
+                '"trace_id":"01M8EDG13SRR6VZ4VR182SGV0T","details":{"unavailable_seats":["A-1-1"],'
+                '"alternative_seats":["A-1-2"]}}}')
+
+        def script(number):
+            return tokens + """
+local n = 0
+local fields = {['Content-Type'] = 'application/json'}
+request = function()
+  n = n + 1
+  fields['Authorization'] = 'Bearer ' .. lines[n %% #lines + 1]
+  fields['Idempotency-Key'] = string.format('%%08x-%04x-4222-8111-%%012x', n, n)
+  return wrk.format('POST', '/api/v1/reservations', fields,
+    '{"event_id":"%s","seat_ids":["A-1-1"]}')
+end
+""" % (number + 1, server.ids[number])
+        against_nginx(server, "hot seat", "64 clients on one seat: refusals, per second", path,
+                      script, 0.50, directory, body, refused=True)
+        report = server.platform.admin()
+        won = [report.ok("GET", f"/api/v1/events/{one}/availability")["total"] -
+               report.ok("GET", f"/api/v1/events/{one}/availability")["remaining"]
+               for one in server.ids]
+        print_row("the same: who got the seat, in each round", ", ".join(map(str, won)), "", "",
+                  "exactly 1", won == [1] * len(won))
+
+
+@row
+def row_availability(directory):
+    with Server() as server:
+        server.tokens(directory / "jwts")
+        event = server.ids[0]
+        path = f"/api/v1/events/{event}/availability"
+        body = server.platform.client().request("GET", path).body.decode()
+        connection = http.client.HTTPConnection("127.0.0.1", server.port)
+        jwts = (directory / "jwts").read_text(encoding="ascii").split()
+        sold = 0
+
+        def sell(_):
+            """Some sales before each round, so that every round has another answer."""
+            nonlocal sold
+            for _ in range(50):
+                connection.request("POST", "/api/v1/reservations", json.dumps(
+                    {"event_id": event, "quantity": 2}), {
+                        "Content-Type": "application/json", "Idempotency-Key": str(uuid.uuid4()),
+                        "Authorization": f"Bearer {jwts[sold]}"})
+                reply = connection.getresponse()
+                reply.read()
+                assert reply.status == 201, reply.status
+                sold += 1
+        with Nginx(directory, {path: body}) as nginx:
+            compare("availability", "GET events/{id}/availability, 50,000 seats, per second",
+                    "per second",
+                    [(server.pid, lambda number: wrk(server.port, path, "")),
+                     (nginx.worker, lambda number: wrk(nginx.port, path, ""))], 0.70, sell)
+
+
+@row
+def row_start(_):
+    took, resident = [], []
+    for _ in range(ROUNDS):
+        with tempfile.TemporaryDirectory() as empty:
+            begin = time.monotonic()
+            server = platform_api.cli.Server("--data-dir", Path(empty) / "data")
+            took.append((time.monotonic() - begin) * 1e3)
+            resident.append(resident_bytes(server.process.pid) / 2**20)
+            server.stop()
+    print_row("start of an empty server, to its line on standard output, ms", text(took), "", "",
+              "under 50", statistics.median(took) < 50)
+    print_row("its resident memory, MiB", text(resident), "", "", "under 20",
+              statistics.median(resident) < 20)
+    with tempfile.NamedTemporaryFile() as stripped:
+        subprocess.run(["strip", "-o", stripped.name, "build/tacos"], check=True)
+        size = os.path.getsize(stripped.name) / 2**20
+    print_row("binary, stripped, MiB", figure(size), "", "", "under 3", size < 3)
+
+
+def main():
+    print("| what | measured | peer | ratio | bar | |\n|---|---|---|---|---|---|")
+    for name in sys.argv[1:] or ROUND_ROWS:
+        with tempfile.TemporaryDirectory(prefix="tacos-bench-") as directory:
+            ROUND_ROWS[name](Path(directory))
+
+
+if __name__ == "__main__":
+    main()
