@@ -23,8 +23,8 @@ static bool is_near(double value, double wanted, double share)
 }
 
 /*
- * 50 ms are reported as 50 ms, within 1 %. A busy machine only adds to it, so of each percentile the
- * best attempt counts.
+ * 50 ms are reported as 50 ms, within 1 %. A busy machine only adds to it, so of each percentile
+ * the best attempt counts.
  */
 static void test_known_latency(void **state)
 {
