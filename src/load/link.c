@@ -18,6 +18,7 @@ enum {
 
 static const int64_t CONNECT_TIMEOUT_NS = INT64_C(3000000000);
 static const int64_t CONNECT_PAUSE_NS = 100000000; /* after a refusal */
+static const int64_t ROUND_PAUSE_NS = 1000000;     /* after a round in which none was closed */
 
 union address {
   struct sockaddr any;
@@ -121,20 +122,26 @@ static void close_link(struct run *run, struct link *link)
   link->state = link->state == LINK_IDLE ? LINK_LEAVING : LINK_CLOSED;
 }
 
+/* As many as are needed; more than the hard limit only with the privilege. */
+static bool raise_descriptors(uint32_t needed, struct error *error)
+{
+  struct rlimit limit;
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= needed) return true;
+  rlim_t most = limit.rlim_max;
+  limit.rlim_cur = needed;
+  if (needed > most) limit.rlim_max = needed;
+  if (setrlimit(RLIMIT_NOFILE, &limit) == 0) return true;
+  return error_set(error, ERROR_LIMIT,
+                   "so many connections need %u descriptors, and this process may have %llu: raise "
+                   "the limit with ulimit -n %u",
+                   needed, (unsigned long long)most, needed);
+}
+
 bool links_init(struct run *run, struct error *error)
 {
   const struct load_options *options = run->load.options;
   uint32_t count = options->connections;
-  struct rlimit limit;
-  if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < count + SPARE_DESCRIPTORS) {
-    limit.rlim_cur = limit.rlim_max;
-    (void)setrlimit(RLIMIT_NOFILE, &limit);
-    if (limit.rlim_cur < count + SPARE_DESCRIPTORS)
-      return error_set(error, ERROR_LIMIT,
-                       "%u connections need more descriptors than this process may have (%llu): "
-                       "raise it with ulimit -n %u",
-                       count, (unsigned long long)limit.rlim_cur, count + SPARE_DESCRIPTORS);
-  }
+  if (!raise_descriptors(count + SPARE_DESCRIPTORS, error)) return false;
   run->links = memory_alloc_zeroed(options->memory, count * sizeof run->links[0]);
   run->idle = memory_alloc(options->memory, count * sizeof run->idle[0]);
   if (run->links == NULL || run->idle == NULL)
@@ -173,6 +180,8 @@ static void connect_failed(struct run *run, int problem)
 void links_connect(struct run *run)
 {
   uint32_t count = run->load.options->connections;
+  if (run->now_ns < run->connect_pause_ns) return;
+  bool begun = false;
   /* One round at most. */
   for (uint32_t i = 0; i < count && run->connecting < CONNECTING_MAX; i++) {
     if (run->load.connected + run->connecting >= count) return;
@@ -187,7 +196,10 @@ void links_connect(struct run *run)
     link->state = LINK_CONNECTING;
     link->ending = false;
     run->connecting++;
+    begun = true;
   }
+  /* Those that are closed rest, or are still in the ring of idle ones: no need to look each turn. */
+  if (!begun) run->connect_pause_ns = run->now_ns + ROUND_PAUSE_NS;
 }
 
 /* Ends a link's request, if there is one, and the link. */

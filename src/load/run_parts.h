@@ -83,6 +83,7 @@ struct run {
   uint32_t idle_first, idle_count;
   uint32_t connecting, connect_next;
   uint64_t connect_errors;
+  int64_t connect_pause_ns; /* no look for closed ones before */
   int connect_errno;
   struct buffer head, body;
   struct arena arena;
