@@ -151,8 +151,14 @@ static enum http_parse refuse(const char **why, const char *reason)
 /* The head is in `text` with its empty line at the end; NULL: it is not whole. */
 static const uint8_t *head_end(struct bytes text)
 {
-  const uint8_t *end = memmem(text.data, text.size, "\r\n\r\n", 4);
-  return end == NULL ? NULL : end + 4;
+  const uint8_t *at = text.data;
+  const uint8_t *end = text.data + text.size;
+  for (;;) {
+    at = memchr(at, '\n', (size_t)(end - at));
+    if (at == NULL || end - at < 3) return NULL;
+    if (at[1] == '\r' && at[2] == '\n' && at > text.data && at[-1] == '\r') return at + 3;
+    at++;
+  }
 }
 
 static enum http_parse take_head(struct response *response, struct bytes input, size_t *used,

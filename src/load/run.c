@@ -16,6 +16,7 @@ enum {
 };
 
 static const int64_t NS_PER_S = 1000000000;
+static const int64_t NS_PER_MS = 1000000;
 static const int64_t TICK_NS = 100000000;
 static const int64_t POINT_NS = 1000000000;
 static const int64_t POLL_NS = 60000; /* before something is due the wait is a poll */
@@ -196,17 +197,21 @@ static int64_t next_due(const struct run *run)
   return due_ns;
 }
 
+/* Waits rest_ns at most; Linux before 5.11 knows only milliseconds, and the rest is polled. */
+static int wait_for_events(int poller, struct epoll_event events[EVENTS_PER_WAIT], int64_t rest_ns)
+{
+  if (rest_ns < 0) rest_ns = 0;
+  const struct timespec span = {.tv_sec = rest_ns / NS_PER_S, .tv_nsec = rest_ns % NS_PER_S};
+  int count = epoll_pwait2(poller, events, EVENTS_PER_WAIT, &span, NULL);
+  if (count != -1 || errno != ENOSYS) return count;
+  return epoll_wait(poller, events, EVENTS_PER_WAIT, (int)(rest_ns / NS_PER_MS));
+}
+
 /* Waits for readiness, at most until due_ns, and has it handled. */
 static void wait(struct run *run, int64_t due_ns)
 {
   struct epoll_event events[EVENTS_PER_WAIT];
-  int64_t rest_ns = due_ns - run_clock_ns();
-  struct timespec span = {0};
-  if (rest_ns > POLL_NS) {
-    span.tv_sec = (rest_ns - POLL_NS) / NS_PER_S;
-    span.tv_nsec = (rest_ns - POLL_NS) % NS_PER_S;
-  }
-  int count = epoll_pwait2(run->poller, events, EVENTS_PER_WAIT, &span, NULL);
+  int count = wait_for_events(run->poller, events, due_ns - run_clock_ns() - POLL_NS);
   CHECK(count >= 0 || errno == EINTR);
   run->now_ns = run_clock_ns();
   for (int i = 0; i < count; i++)
