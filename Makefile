@@ -46,7 +46,7 @@ CFLAGS_fuzz    := -O1 -fno-omit-frame-pointer -fsanitize=fuzzer-no-link,address,
 LDFLAGS_fuzz   := -fsanitize=fuzzer,address,undefined
 CC_fuzz        := $(CLANG)
 
-ROOMS    := base ops store net queue bus room sale shield aws api
+ROOMS    := base ops store net load queue bus room sale shield aws api
 SOURCES  := $(sort $(foreach room,$(ROOMS),$(wildcard src/$(room)/*.c)))
 COMMANDS := $(sort $(wildcard src/cmd/*.c))
 UNIT     := $(sort $(wildcard tests/unit/*/test_*.c))
@@ -80,6 +80,10 @@ build/release/src/cmd/version.o: build/version
 build/version: force
 	@mkdir -p $(@D)
 	@echo '$(VERSION)' | cmp -s - $@ || echo '$(VERSION)' >$@
+
+# Scenarios of the load generator are part of it, as they are.
+$(foreach variant,release asan tsan sim fuzz,build/$(variant)/src/load/shipped.o): \
+  $(wildcard examples/load/*.json)
 
 build/tacos: $(call objects,release,$(SOURCES) $(COMMANDS))
 	$(CC) $(LDFLAGS_release) $^ $(LIBS) -o $@

@@ -35,6 +35,10 @@ $(foreach program,$(CLI_PROGRAMS:build/release/%=%),$(eval $(call PROGRAM,releas
 run: build/tacos ## build and start the platform with a demo on-sale, data in ./tacos-data
 	@tools/run
 
+.PHONY: demo-onsale
+demo-onsale: build/tacos ## a minute of 30,000 requests/s for 50,000 seats, and the books after it
+	@tools/demo-onsale
+
 .PHONY: test
 test: build/tacos $(TEST_PROGRAMS) | deps ## every test; ONLY=text for those whose path contains it
 	@PYTHON=$(PYTHON) tools/test $(TEST_LIST)

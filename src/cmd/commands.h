@@ -10,6 +10,7 @@
 #include "cmd/options.h"
 
 int command_serve(const struct arguments *arguments);
+int command_load(const struct arguments *arguments);
 int command_event_import(const struct arguments *arguments);
 int command_event_list(const struct arguments *arguments);
 int command_user_add(const struct arguments *arguments);

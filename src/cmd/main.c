@@ -17,6 +17,14 @@ static int command_help(const struct arguments *arguments);
    OPTION_BIT(OPTION_NOTIFICATION_URL) | OPTION_BIT(OPTION_JOIN_RATE) |                        \
    OPTION_BIT(OPTION_ROOM_CAPACITY))
 
+#define LOAD_OPTIONS                                                                              \
+  (OPTION_BIT(OPTION_TARGET) | OPTION_BIT(OPTION_DATA_DIR) | OPTION_BIT(OPTION_JWT_SECRET_FILE) | \
+   OPTION_BIT(OPTION_LOAD_EVENT) | OPTION_BIT(OPTION_USERS) |                                     \
+   OPTION_BIT(OPTION_LOAD_CONNECTIONS) | OPTION_BIT(OPTION_RATE) |                                \
+   OPTION_BIT(OPTION_VIRTUAL_USERS) | OPTION_BIT(OPTION_DURATION) | OPTION_BIT(OPTION_TIMEOUT) |  \
+   OPTION_BIT(OPTION_DRAIN) | OPTION_BIT(OPTION_SEED) | OPTION_BIT(OPTION_JSON) |                 \
+   OPTION_BIT(OPTION_HTML) | OPTION_BIT(OPTION_FAIL_IF) | OPTION_BIT(OPTION_PRINT))
+
 static const struct command COMMANDS[] = {
     {
         .name = "serve",
@@ -28,6 +36,20 @@ static const struct command COMMANDS[] = {
                    "Warnings go to stderr, one JSON object per line. Sockets\nof systemd "
                    "(LISTEN_FDS, named 'http' and 'operations') are used when there are any.",
         .run = command_serve,
+    },
+    {
+        .name = "load",
+        .summary = "put a load on a server and say how it did",
+        .operand = "SCENARIO",
+        .operand_need = OPERAND_OPTIONAL,
+        .options = LOAD_OPTIONS,
+        .details =
+            "SCENARIO is a file as docs/load.md describes it, or one of those that are part "
+            "of the program:\n'tacos load' lists them. What begins when is fixed before the "
+            "run, so a server that stalls is\ncharged for all who waited. Exit status 1 when "
+            "a condition of --fail-if holds, or the server's\naccounts do not fit what buyers "
+            "were told.",
+        .run = command_load,
     },
     {
         .name = "routes",

@@ -66,6 +66,31 @@ const struct option_definition OPTIONS[OPTION_COUNT] = {
                        "settings as JSON, named as these options; options and variables go first"},
     [OPTION_FILES_ONLY] = {"files-only", NULL, NULL, NULL,
                            "verify the files, leave out what is in the tables"},
+    [OPTION_TARGET] = {"target", "URL", "TACOS_TARGET", "http://127.0.0.1:8000", "the server"},
+    [OPTION_JWT_SECRET_FILE] = {"jwt-secret-file", "FILE", NULL, NULL,
+                                "what the server's tokens are signed with, if not the data "
+                                "directory's"},
+    [OPTION_LOAD_EVENT] = {"event", "ID", NULL, NULL,
+                           "the event; without it the first that is on sale"},
+    [OPTION_USERS] = {"users", "NUMBER", NULL, "100000", "buyers who take turns"},
+    [OPTION_LOAD_CONNECTIONS] = {"connections", "NUMBER", NULL, "64",
+                                 "that are kept open to the server"},
+    [OPTION_RATE] = {"rate", "NUMBER", NULL, NULL,
+                     "per second at the highest; the scenario's stages are scaled to it"},
+    [OPTION_VIRTUAL_USERS] = {"virtual-users", "NUMBER", NULL, NULL,
+                              "instead of a rate: so many, each of whom goes on without a rest"},
+    [OPTION_DURATION] = {"duration", "TIME", NULL, NULL,
+                         "like 30s or 5m; the scenario's stages are scaled to it"},
+    [OPTION_TIMEOUT] = {"timeout", "TIME", NULL, "10s", "after which a request has failed"},
+    [OPTION_DRAIN] = {"drain", "TIME", NULL, "30s",
+                      "for people who are under way when the stages are over"},
+    [OPTION_SEED] = {"seed", "NUMBER", NULL, NULL, "repeats the choices of a run"},
+    [OPTION_JSON] = {"json", "FILE|-", NULL, NULL, "writes all figures as JSON"},
+    [OPTION_HTML] = {"html", "FILE", NULL, NULL, "writes one page with charts"},
+    [OPTION_FAIL_IF] = {"fail-if", "CONDITION", NULL, NULL,
+                        "like 'p99>10ms' or 'errors>0': exit status 1 then; may be repeated",
+                        .repeats = true},
+    [OPTION_PRINT] = {"print", NULL, NULL, NULL, "print the scenario's file and do nothing else"},
 };
 
 enum { WORD_MAX = 32 }; /* characters of a word that are compared */
@@ -186,8 +211,14 @@ static bool take_option(const struct command *command, int count, char *const *w
   if (value == NULL || value[0] == 0)
     return error_set(error, ERROR_INVALID, "--%s needs a value: --%s %s", name, name,
                      OPTIONS[option].value);
-  if (arguments->options[option] != NULL)
+  if (OPTIONS[option].repeats) {
+    if (arguments->repeated_count == OPTION_REPEATS_MAX)
+      return error_set(error, ERROR_INVALID, "--%s is given more than %d times", name,
+                       (int)OPTION_REPEATS_MAX);
+    arguments->repeated[arguments->repeated_count++] = value;
+  } else if (arguments->options[option] != NULL) {
     return error_set(error, ERROR_INVALID, "--%s is given twice", name);
+  }
   arguments->options[option] = value;
   return true;
 }

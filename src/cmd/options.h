@@ -45,6 +45,21 @@ enum option {
   OPTION_NOTIFICATION_URL,
   OPTION_CONFIG,
   OPTION_FILES_ONLY,
+  OPTION_TARGET,
+  OPTION_JWT_SECRET_FILE,
+  OPTION_LOAD_EVENT,
+  OPTION_USERS,
+  OPTION_LOAD_CONNECTIONS,
+  OPTION_RATE,
+  OPTION_VIRTUAL_USERS,
+  OPTION_DURATION,
+  OPTION_TIMEOUT,
+  OPTION_DRAIN,
+  OPTION_SEED,
+  OPTION_JSON,
+  OPTION_HTML,
+  OPTION_FAIL_IF,
+  OPTION_PRINT,
   OPTION_COUNT,
 };
 
@@ -54,7 +69,10 @@ struct option_definition {
   const char *environment; /* NULL: none */
   const char *fallback;    /* NULL: none */
   const char *summary;
+  bool repeats; /* may be given up to OPTION_REPEATS_MAX times; at most one of a command's */
 };
+
+enum { OPTION_REPEATS_MAX = 16 };
 
 extern const struct option_definition OPTIONS[OPTION_COUNT];
 
@@ -62,11 +80,13 @@ struct config;
 
 /* What a command was given. */
 struct arguments {
-  const char *command;               /* its name, for messages */
-  const char *operand;               /* NULL: none */
-  const char *options[OPTION_COUNT]; /* NULL: not given, no fallback */
-  bool help;                         /* --help or -h; nothing else was checked */
-  struct config *config;             /* where values of a file live; NULL: there is none */
+  const char *command;                      /* its name, for messages */
+  const char *operand;                      /* NULL: none */
+  const char *options[OPTION_COUNT];        /* NULL: not given, no fallback */
+  const char *repeated[OPTION_REPEATS_MAX]; /* all values of the one that repeats */
+  uint32_t repeated_count;
+  bool help;             /* --help or -h; nothing else was checked */
+  struct config *config; /* where values of a file live; NULL: there is none */
 };
 
 enum operand_need { OPERAND_NONE, OPERAND_OPTIONAL, OPERAND_NEEDED };
@@ -76,12 +96,12 @@ struct command {
   const char *summary; /* one line */
   const char *operand; /* "DIR"; NULL with OPERAND_NONE */
   enum operand_need operand_need;
-  uint32_t options; /* OPTION_BIT of each that it takes */
+  uint64_t options; /* OPTION_BIT of each that it takes */
   const char *details;
   int (*run)(const struct arguments *arguments); /* the process's exit status */
 };
 
-#define OPTION_BIT(option) ((uint32_t)1 << (option))
+#define OPTION_BIT(option) ((uint64_t)1 << (option))
 
 /* Exit statuses. */
 enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };

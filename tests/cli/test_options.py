@@ -6,8 +6,8 @@ import pytest
 
 from cli import TACOS, environment, expect_failure, run, run_ok
 
-COMMANDS = ["serve", "routes", "event import", "event list", "user add", "backup", "restore",
-            "check", "keygen", "version", "help"]
+COMMANDS = ["serve", "load", "routes", "event import", "event list", "user add", "backup",
+            "restore", "check", "keygen", "version", "help"]
 
 
 def test_no_command_shows_what_there_is():
