@@ -198,7 +198,7 @@ void links_connect(struct run *run)
     run->connecting++;
     begun = true;
   }
-  /* Those that are closed rest, or are still in the ring of idle ones: no need to look each turn. */
+  /* Those that are closed rest, or are in the ring of idle ones: no need to look each turn. */
   if (!begun) run->connect_pause_ns = run->now_ns + ROUND_PAUSE_NS;
 }
 
