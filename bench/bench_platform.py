@@ -3,8 +3,8 @@
 
     bench/bench_platform.py [row ...]
 
-    rows: status join memory availability reserve hotseat start
-    BENCH_SECONDS=N: of one round of one side; 4 unless set
+    rows: status join memory availability reserve hotseat journey polling onsale start
+    BENCH_SECONDS=N: of one round of one side, 4 unless set; the on-sale lasts 15 times as long
 
 Prints Markdown; tools/bench puts it in its place. Servers run on core 0, clients on core 1. Runs in
 the root of the repository, where build/tacos is.
@@ -13,6 +13,7 @@ import http.client
 import json
 import os
 import re
+import resource
 import socket
 import statistics
 import subprocess
@@ -167,7 +168,7 @@ class Server:
     def __init__(self, *words, events=1, **variables):
         self.ids = [f"evt_{number}" for number in range(events)]
         self.platform = platform_api.Platform(
-            "--address-rate", "0", "--join-rate", "0", *words,
+            "--address-rate", "0", "--join-rate", "0", "--connections-per-address", "100000", *words,
             events=[stadium(one) for one in self.ids], TACOS_USER_RATE="0", **variables)
 
     def __enter__(self):
@@ -175,7 +176,22 @@ class Server:
         self.pid = self.platform.server.process.pid
         bind(self.pid, SERVER_CORE)
         self.port = self.platform.port
+        self.settle()
         return self
+
+    def metric(self, name):
+        connection = http.client.HTTPConnection("127.0.0.1", self.platform.operations_port)
+        connection.request("GET", "/metrics")
+        page = connection.getresponse().read().decode()
+        connection.close()
+        return float(re.search(rf"^{name}(?:{{[^}}]*}})? (\d+)", page, re.M).group(1))
+
+    def settle(self):
+        """Waits until the events of what was imported are told: long before a sale opens."""
+        told = -1
+        while told != (now := self.metric("tacos_relay_published_total")):
+            told = now
+            time.sleep(1)
 
     def __exit__(self, *_):
         self.platform.__exit__()
@@ -305,14 +321,9 @@ end
         while joined < WAITERS:
             script_now = script.replace("local n = 0", f"local n = {joined + 1000000}")
             joined += wrk(server.port, "/api/v1/queue/join", script_now, 2)[1]
-        metrics = server.platform.client()
-        connection = http.client.HTTPConnection("127.0.0.1", server.platform.operations_port)
-        connection.request("GET", "/metrics")
-        page = connection.getresponse().read().decode()
-        room = float(re.search(r"tacos_room_memory_bytes\{[^}]*\} (\d+)", page).group(1))
-        waiting = float(re.search(r"tacos_room_waiting\{[^}]*\} (\d+)", page).group(1))
+        room = server.metric("tacos_room_memory_bytes")
+        waiting = server.metric("tacos_room_waiting")
         grown = resident_bytes(server.pid) - before
-        metrics.close()
         print_row(f"memory of a waiter, {figure(waiting)} waiting, bytes (room; the store's copy and "
                   "its reserve on top: resident growth of the process)",
                   f"{room / waiting:.1f}; {grown / waiting:.1f}", "210 - 235 in Redis", "",
@@ -417,6 +428,129 @@ def row_availability(directory):
                     "per second",
                     [(server.pid, lambda number: wrk(server.port, path, "")),
                      (nginx.worker, lambda number: wrk(nginx.port, path, ""))], 0.70, sell)
+
+
+def load(server, name, directory, *words):
+    """The figures of one run of `tacos load` on core 1."""
+    result = directory / "load.json"
+    done = subprocess.run(
+        ["taskset", "-c", LOAD_CORE, "build/tacos", "load", str(name), "--target",
+         f"http://127.0.0.1:{server.port}", "--data-dir", str(server.platform.data), "--json",
+         str(result), *words], capture_output=True, text=True, check=False)
+    if not result.exists():
+        sys.exit(f"tacos load {name}: {done.stderr}")
+    return json.loads(result.read_text(encoding="utf-8"))
+
+
+def step(name, method, path, body=None, **more):
+    headers = {"Authorization": "Bearer ${token}"}
+    if method == "POST":
+        headers["Idempotency-Key"] = "${uuid}"
+    step_of = {"name": name, "method": method, "path": "/api/v1/" + path, "headers": headers}
+    return step_of | ({"body": body} if body is not None else {}) | more
+
+
+JOURNEY_REQUESTS = 9
+
+
+def journey(seconds):
+    """Join, status three times, enter, availability, reserve, intent, approve and confirm."""
+    status = [step(f"status {number}", "GET", "queue/status?token=${waiting}")
+              for number in (1, 2)]
+    return {
+        "about": "The whole way to a ticket, without a pause.",
+        "stages": [{"virtual_users": CONNECTIONS, "seconds": seconds}],
+        "reconcile": True,
+        "scenarios": [{"name": "buyer", "order": "order", "steps": [
+            step("join", "POST", "queue/join", {"event_id": "${event}"}, expect=[202],
+                 take={"waiting": "waiting_token"}),
+            *status,
+            step("enter", "POST", "queue/enter", {"waiting_token": "${waiting}"},
+                 take={"pass": "reservation_token"}),
+            step("availability", "GET", "events/${event}/availability"),
+            step("reserve", "POST", "reservations",
+                 {"event_id": "${event}", "quantity": 2, "reservation_token": "${pass}"},
+                 expect=[201], end_on=["BUYER_LIMIT", "SOLD_OUT"],
+                 take={"reservation": "reservation_id", "amount": "total_amount.amount"}),
+            step("intent", "POST", "payments/intent",
+                 {"reservation_id": "${reservation}", "amount": "${json amount}",
+                  "scenario": "approve"}, take={"intent": "payment_intent_id"}),
+            step("approve", "POST", "payments/process", {"payment_intent_id": "${intent}"}),
+            step("confirm", "POST", "reservations/${reservation}/confirm", {},
+                 take={"order": "order_id"}),
+        ]}]}
+
+
+@row
+def row_journey(directory):
+    scenario = directory / "journey.json"
+    scenario.write_text(json.dumps(journey(SECONDS)), encoding="utf-8")
+    path = "/api/v1/queue/status"
+    body = '{"status":"waiting","position":12345,"eta_sec":420,"waiting_time":17}'
+    with Server(events=ROUNDS + 1) as server, Nginx(directory, {path: body}) as nginx:
+        books = []
+
+        def run(number):
+            figures = load(server, scenario, directory, "--event", server.ids[number], "--users",
+                           str(BUYERS), "--seed", str(number + 1))
+            assert figures["errors"] == 0, figures["first_unexpected"]
+            books.append(figures["accounts"]["good"])
+            finished = next(one["succeeded"] for one in figures["steps"]
+                            if one["name"] == "confirm")
+            per_s = finished * JOURNEY_REQUESTS / figures["total_seconds"]
+            return per_s, figures["requests"]
+        compare("journey", "whole journeys, 9 requests each, in requests per second", "per second",
+                [(server.pid, run), (nginx.worker, lambda number: wrk(nginx.port, path, ""))], 0.45)
+        print_row("the same: the books are right, in so many of the rounds",
+                  f"{sum(books)} of {len(books)}", "", "", "all", all(books))
+
+
+@row
+def row_polling(directory):
+    """As many open connections as the descriptors allow, each asking every two seconds."""
+    limit = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    people = min(50000, limit - 200)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))
+    join = step("join", "POST", "queue/join", {"event_id": "${event}"}, expect=[202],
+                take={"waiting": "waiting_token"})
+    join["headers"]["Idempotency-Key"] = "${uuid}"
+    ask = step("status", "GET", "queue/status?token=${waiting}", think="2s", repeat={
+        "every": "2s", "until": {"status": "never"}, "at_most": 15, "else": "leave"})
+    scenario = directory / "polling.json"
+    scenario.write_text(json.dumps({
+        "about": "People in line.",
+        "stages": [{"rate": people / 10, "seconds": 10}, {"rate": 0, "seconds": 30}],
+        "scenarios": [{"name": "waiting", "steps": [join, ask]}]}), encoding="utf-8")
+    with Server() as server:
+        server.wait(server.ids[0])
+        before = resident_bytes(server.pid)
+        figures = load(server, scenario, directory, "--connections", str(people), "--users",
+                       "100000")
+        memory = (resident_bytes(server.pid) - before) / people
+        status = next(one for one in figures["steps"] if one["name"] == "status")
+        p99 = status["latency_ms"]["p99"]
+        print_row(f"{people:,} connections, each asks for its place every 2 s: p99, ms",
+                  f"{p99:.2f} (p50 {status['latency_ms']['p50']:.2f}, longest "
+                  f"{status['latency_ms']['max']:.1f}); {figures['errors']} errors in "
+                  f"{figures['requests']:,} requests", "", "", "under 10, no error",
+                  p99 < 10 and figures["errors"] == 0)
+        print_row("memory of each, of the server: its connection and its place, bytes",
+                  figure(memory), "", "", "under 2,048", memory < 2048)
+
+
+@row
+def row_onsale(directory):
+    with Server("--trusted-proxies", "127.0.0.1") as server:
+        figures = load(server, "onsale", directory, "--rate", "30000", "--duration",
+                       f"{15 * SECONDS}s", "--users", "300000", "--connections", "256")
+        p99 = figures["latency_ms"]["p99"]
+        good = figures["accounts"]["good"]
+        print_row(f"mixed on-sale, 30,000 requests/s for {15 * SECONDS} s, open loop: p99, ms",
+                  f"{figure(p99)} (p50 {figure(figures['latency_ms']['p50'])}); "
+                  f"{figures['errors']} errors in {figures['requests']:,} requests, "
+                  f"{figure(figures['rate'])} a second", "", "",
+                  "under 10, no error, nothing oversold",
+                  p99 < 10 and figures["errors"] == 0 and good)
 
 
 @row
