@@ -2,9 +2,6 @@
 
 #include "base/check.h"
 #include "room/pace.h"
-#ifdef DBG
-#include "room/room_parts.h"
-#endif
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -90,18 +87,6 @@ static void check_position(struct room_run *run, uint32_t number, bool opened, u
   uint32_t most = model->maybe.total - 1 + run->arrivals_open;
   if (opened) room_model_before(model, number, &least, &most);
   if (opened ? position > least && position <= most + 1 : is_last(run, position)) return;
-#ifdef DBG
-  for (uint32_t n = 0; n < model->count; n++) {
-    enum waiter_state st = waiters_state(&run->room->waiters, n);
-    if ((st == WAITER_WAITING) != (model->places[n].life == LIFE_SURE))
-      fprintf(stderr,
-              "n %u room %d model life %d fate %d silent %lld room %u place %u key %u kind %d\n", n,
-              st, model->places[n].life, model->places[n].fate.state,
-              (long long)(model->now_ms - model->places[n].seen_ms),
-              waiters_silence_s(&run->room->waiters, n, lobby_now_s(run->lobby)),
-              room_model_place(model, n), 0, run->buyers[model->places[n].buyer].kind);
-  }
-#endif
   room_run_fail(run, "number %u of %u is told position %u, not %u to %u", number, model->count,
                 position, least + 1, most + 1);
 }
@@ -113,6 +98,7 @@ struct arrival {
   struct room_joining joining;
   struct room_run *run;
   uint32_t buyer;
+  uint16_t key;
   int64_t mono_ms; /* of the lobby, then */
 };
 
@@ -125,52 +111,61 @@ static bool has_place(const struct room_run *run, const struct room_buyer *buyer
   return !room_fate_is_over(fate, run->now_ms);
 }
 
-static void joined_anew(struct room_run *run, struct room_buyer *buyer,
-                        const struct room_joined *joined, uint64_t sequence, int64_t mono_ms)
+/* By a key that it uses no more: what it is told then is of no interest to it. */
+static bool is_stale(const struct arrival *arrival, const struct room_buyer *buyer)
 {
+  return !buyer->known && buyer->key != arrival->key;
+}
+
+static void joined_anew(const struct arrival *arrival, struct room_buyer *buyer,
+                        const struct room_joined *joined, uint64_t sequence)
+{
+  struct room_run *run = arrival->run;
+  const struct room_span span = {sequence - 1, sequence};
   if (joined->number != run->model.count)
     room_run_fail(run, "number %u is given out, %u would be the next", joined->number,
                   run->model.count);
+  run->totals->joins++;
+  room_model_join(&run->model, span, arrival->buyer, arrival->key, arrival->mono_ms);
+  if (is_stale(arrival, buyer)) return;
   if (has_place(run, buyer))
-    room_run_fail(run, "buyer %u has number %u and is given %u", index_of(run, buyer), buyer->truth,
+    room_run_fail(run, "buyer %u has number %u and is given %u", arrival->buyer, buyer->truth,
                   joined->number);
   if (buyer->truth != MODEL_NONE && buyer->truth < run->model.count &&
       run->model.places[buyer->truth].fate.state == FATE_WAITS)
     forget(run, buyer->truth);
-  const struct room_span span = {sequence - 1, sequence};
-  room_model_join(&run->model, span, index_of(run, buyer), buyer->key, mono_ms);
   buyer->truth = joined->number;
-  run->totals->joins++;
 }
 
-static void joined_again(struct room_run *run, struct room_buyer *buyer,
+static void joined_again(const struct arrival *arrival, const struct room_buyer *buyer,
                          const struct room_joined *joined)
 {
+  struct room_run *run = arrival->run;
+  run->totals->again++;
+  if (is_stale(arrival, buyer)) return;
   if (buyer->truth != joined->number)
-    room_run_fail(run, "buyer %u has number %u, and is told of %u", index_of(run, buyer),
-                  buyer->truth, joined->number);
+    room_run_fail(run, "buyer %u has number %u, and is told of %u", arrival->buyer, buyer->truth,
+                  joined->number);
   if (buyer->number == joined->number)
     ROOM_CHECK(run, memcmp(buyer->token, joined->token, TOKEN_TEXT_BYTES) == 0);
-  run->totals->again++;
 }
 
 static void joined(void *context, enum room_status status, const struct room_joined *joined,
                    uint64_t sequence)
 {
-  struct arrival *arrival = context;
-  struct room_run *run = arrival->run;
-  struct room_buyer *buyer = &run->buyers[arrival->buyer];
-  int64_t mono_ms = arrival->mono_ms;
+  const struct arrival arrival = *(struct arrival *)context;
+  struct room_run *run = arrival.run;
+  struct room_buyer *buyer = &run->buyers[arrival.buyer];
   run->arrivals_open--;
-  free(arrival);
+  free(context);
   if (status != ROOM_OK) {
     ROOM_CHECK(run, status == ROOM_UNAVAILABLE && room_process_was_spoiled(run));
     return;
   }
   if (joined->again)
-    joined_again(run, buyer, joined);
+    joined_again(&arrival, buyer, joined);
   else
-    joined_anew(run, buyer, joined, sequence, mono_ms);
+    joined_anew(&arrival, buyer, joined, sequence);
   enum fate_state state = run->model.places[joined->number].fate.state;
   if (state != FATE_WAITS)
     ROOM_CHECK(run, joined->position == 0);
@@ -207,6 +202,7 @@ void room_ask_join(struct room_run *run, struct room_buyer *buyer)
   *arrival = (struct arrival){.joining = {.joined = joined, .context = arrival},
                               .run = run,
                               .buyer = number,
+                              .key = buyer->key,
                               .mono_ms = run->model.now_ms};
   run->arrivals_open++;
   if (random_chance(&run->random, run->fault_per_million / 8)) room_process_break_memory(run, 6);
@@ -223,7 +219,11 @@ void room_ask_join(struct room_run *run, struct room_buyer *buyer)
     ROOM_CHECK(run, run->model.count + run->arrivals_open > run->capacity);
   else
     ROOM_CHECK(run, status == ROOM_UNAVAILABLE && spoiled);
-  run->totals->full += status == ROOM_IS_FULL;
+  if (status == ROOM_IS_FULL) {
+    run->totals->full++;
+    /* As Retry-After says. */
+    room_crowd_at(run, buyer, room_run_later(run, 25000, 35000));
+  }
   run->arrivals_open--;
   free(arrival);
 }
@@ -302,7 +302,7 @@ static void follow_guess(struct room_run *run, struct room_buyer *buyer,
                          const struct room_view *view)
 {
   if (buyer->told_ms > 0 || view->eta_s == PACE_UNKNOWN || view->ready_for_entry || !view->opened ||
-      random_below(&run->random, 8) > 0)
+      random_below(&run->random, 16) > 0)
     return;
   buyer->told_ms = run->now_ms;
   buyer->told_s = view->eta_s;

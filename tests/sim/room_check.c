@@ -100,7 +100,7 @@ static void check_rate(struct room_run *run, uint64_t admitted)
   run->permits = fmin(run->permits + rate * passed_s, 1 + rate / 10);
   run->permits_ms = run->mono_ms;
   run->permits -= (double)admitted;
-  run->rate_bound = run->permits < 1;
+  run->admitted += admitted;
   if (run->permits > -1e-6) return;
   room_run_fail(run, "%llu admissions at once, at %.0f a second", (unsigned long long)admitted,
                 rate);
@@ -149,7 +149,7 @@ uint32_t room_check_shoppers(struct room_run *run)
   for (uint32_t i = 0; i < run->shopper_count; i++) {
     uint32_t number = run->shoppers[i];
     const struct room_fate *fate = &run->model.places[number].fate;
-    bool counts = !room_fate_is_over(fate, run->now_ms) || room_shop_holds(run, fate);
+    bool counts = !room_fate_is_over(fate, run->now_ms) || room_shop_holds(run, number);
     if (counts) count++;
     bool forgets = fate->state == FATE_LEFT || fate->state == FATE_FORGOTTEN ||
                    run->now_ms - fate->expires_ms > 600000;
@@ -223,7 +223,7 @@ static void check_fate(struct room_run *run, uint32_t number, unsigned image)
 {
   struct room_place *place = &run->model.places[number];
   struct room_fate *fate = &place->fate;
-  bool over = room_fate_is_over(fate, run->now_ms) && !room_shop_holds(run, fate);
+  bool over = room_fate_is_over(fate, run->now_ms) && !room_shop_holds(run, number);
   bool right = false;
   switch (fate->state) {
   case FATE_WAITS:

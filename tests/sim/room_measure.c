@@ -11,9 +11,12 @@ enum {
   SILENT_MS = 77000,  /* of the contract's 75 s, and a second of counting */
   RESTART_MS = 80000, /* after which a silence of before does not count any more */
   LOOKED_AT = 5000,
+  EARLY_MS = 60000, /* since the opening: the pace is not known yet */
 };
 
 /* ---- checkout ---- */
+
+static const double KEPT = 0.8; /* of a second, in the next one */
 
 /* Whether somebody who could be admitted waits. */
 static bool somebody_waits(struct room_run *run)
@@ -26,6 +29,18 @@ static bool somebody_waits(struct room_run *run)
       return true;
   }
   return false;
+}
+
+/* Whether the rate alone decided in the last seconds. */
+static bool is_by_rate(struct room_run *run)
+{
+  double passed_s = (double)(run->mono_ms - run->sampled_ms) / 1000;
+  double most = run->model.settings.admit_per_second * passed_s;
+  run->recently = run->recently * KEPT + (double)run->admitted;
+  run->recently_most = run->recently_most * KEPT + most;
+  run->sampled_ms = run->mono_ms;
+  run->admitted = 0;
+  return run->recently > 0.7 * run->recently_most;
 }
 
 void room_measure_sample(struct room_run *run)
@@ -42,13 +57,17 @@ void room_measure_sample(struct room_run *run)
     if (bytes > run->totals->peak_bytes) run->totals->peak_bytes = bytes;
   }
   const struct room_settings *settings = &run->model.settings;
+  bool by_rate = is_by_rate(run);
   uint32_t free = run->event->map->counts.of[SEAT_FREE];
-  if (settings->mode != ROOM_WAITING || !run->model.opened || run->rate_bound ||
+  if (settings->mode != ROOM_WAITING || !run->model.opened || by_rate ||
       run->now_ms < run->steady_ms || free < settings->max_shoppers || !somebody_waits(run))
     return;
   double used = (double)shoppers / settings->max_shoppers;
   run->totals->used += used < 1 ? used : 1;
   run->totals->usable++;
+  if (used < 0.9)
+    room_run_tell(run, "%u shoppers of %u, the room counts %u", shoppers, settings->max_shoppers,
+                  counts.shoppers);
 }
 
 /* ---- predictions, and ghosts ---- */
@@ -57,13 +76,14 @@ static void note_guess(struct room_run *run, struct room_buyer *buyer)
 {
   struct room_totals *totals = run->totals;
   if (buyer->told_ms == 0) return;
+  bool early = buyer->told_ms < run->opens_ms + EARLY_MS;
   if (totals->guess_count == totals->guess_capacity) {
     totals->guess_capacity = totals->guess_capacity == 0 ? 1024 : 2 * totals->guess_capacity;
     totals->guesses = realloc(totals->guesses, totals->guess_capacity * sizeof *totals->guesses);
     if (totals->guesses == NULL) abort();
   }
   totals->guesses[totals->guess_count++] = (struct room_guess){
-      buyer->told_s, (uint32_t)((run->now_ms - buyer->told_ms) / 1000)};
+      buyer->told_s, (uint32_t)((run->now_ms - buyer->told_ms) / 1000), early};
   buyer->told_ms = 0;
 }
 
@@ -98,10 +118,32 @@ static int compare_admitted(const void *left, const void *right)
   return a->place < b->place ? -1 : a->place > b->place;
 }
 
+static void compare_pair(struct room_run *run, uint32_t bot, uint32_t twin, const uint32_t *ranks,
+                         uint32_t count)
+{
+  struct room_totals *totals = run->totals;
+  uint32_t numbers[] = {run->buyers[bot].truth, run->buyers[twin].truth};
+  if (numbers[0] == MODEL_NONE || numbers[1] == MODEL_NONE) return;
+  if (ranks[bot] == 0 && ranks[twin] == 0) return;
+  bool late = numbers[0] >= run->model.drawn;
+  /* One of them had to ask twice. */
+  if (late != (numbers[1] >= run->model.drawn)) return;
+  /* Who was not admitted comes after all who were. */
+  double by = ranks[bot] == 0 ? 1 : (double)ranks[bot] / count;
+  by -= ranks[twin] == 0 ? 1 : (double)ranks[twin] / count;
+  if (late) {
+    totals->late_pairs++;
+    totals->late_wins += by < 0;
+  } else {
+    totals->bot_pairs++;
+    totals->bot_sum += by;
+    totals->bot_squares += by * by;
+  }
+}
+
 /* A bot is beside its twin, who came in the same moment. */
 static void compare_twins(struct room_run *run, const uint32_t *ranks, uint32_t count)
 {
-  struct room_totals *totals = run->totals;
   for (uint32_t i = 0; i + 1 < run->buyer_count; i++) {
     uint32_t bot = i;
     uint32_t twin = i + 1;
@@ -111,25 +153,15 @@ static void compare_twins(struct room_run *run, const uint32_t *ranks, uint32_t 
     } else if (run->buyers[bot].kind != KIND_BOT || run->buyers[twin].kind != KIND_TWIN) {
       continue;
     }
-    if (ranks[bot] == 0 && ranks[twin] == 0) continue;
-    /* Who was not admitted comes after all who were. */
-    double by = ranks[bot] == 0 ? 1 : (double)ranks[bot] / count;
-    by -= ranks[twin] == 0 ? 1 : (double)ranks[twin] / count;
-    uint32_t number = run->buyers[bot].truth;
-    if (number != MODEL_NONE && number >= run->model.drawn) {
-      totals->late_pairs++;
-      totals->late_wins += by < 0;
-    } else {
-      totals->bot_pairs++;
-      totals->bot_sum += by;
-      totals->bot_squares += by * by;
-    }
+    compare_pair(run, bot, twin, ranks, count);
     i++;
   }
 }
 
 void room_measure_end(struct room_run *run)
 {
+  /* In a room that is open for a while who looks first is in first. */
+  if (run->operated) return;
   struct admitted *all = calloc(run->model.count + 1, sizeof *all);
   uint32_t *ranks = calloc(run->buyer_count, sizeof *ranks);
   uint32_t count = 0;
@@ -157,7 +189,7 @@ static int compare_doubles(const void *left, const void *right)
 }
 
 /* Medians of predictions of more than half a minute: by what share, and by how many seconds. */
-static void guess_errors(const struct room_totals *totals, double *bias, double *share,
+static void guess_errors(const struct room_totals *totals, bool early, double *bias, double *share,
                          double *seconds)
 {
   double *signed_shares = calloc(totals->guess_count + 1, sizeof *signed_shares);
@@ -167,7 +199,7 @@ static void guess_errors(const struct room_totals *totals, double *bias, double 
   if (signed_shares == NULL || shares == NULL || errors == NULL) abort();
   for (size_t i = 0; i < totals->guess_count; i++) {
     const struct room_guess *guess = &totals->guesses[i];
-    if (guess->true_s < 30) continue;
+    if (guess->true_s < 30 || guess->early != early) continue;
     double error = (double)guess->told_s - guess->true_s;
     signed_shares[count] = error / guess->true_s;
     shares[count] = fabs(error) / guess->true_s;
@@ -207,7 +239,7 @@ void room_measure_assert(const struct room_totals *totals)
   double share;
   double seconds;
   double utilisation = totals->used / totals->usable;
-  guess_errors(totals, &bias, &share, &seconds);
+  guess_errors(totals, false, &bias, &share, &seconds);
   bool fair = fabs(lot_z(totals)) < 4 && fabs(late_z(totals)) < 4;
   bool busy = totals->usable < SAMPLES || utilisation > 0.95;
   bool honest = totals->guess_count < GUESSES || share < 0.5;
@@ -221,15 +253,22 @@ void room_measure_assert(const struct room_totals *totals)
   exit(1);
 }
 
+static void print_guesses(const struct room_totals *totals, bool early)
+{
+  double bias;
+  double share;
+  double seconds;
+  guess_errors(totals, early, &bias, &share, &seconds);
+  printf("  waits of over 30 s, predicted %s: off by %.0f s or %.1f %% in the median (bias %+.1f "
+         "%%)\n",
+         early ? "in the first minute" : "later", seconds, 100 * share, 100 * bias);
+}
+
 #define N(member) (unsigned long long)totals->member
 
 void room_measure_print(const struct room_totals *totals, uint64_t first, uint64_t last,
                         double seconds)
 {
-  double bias;
-  double share;
-  double error_s;
-  guess_errors(totals, &bias, &share, &error_s);
   printf("sim_room: seeds %llu-%llu: %llu runs, %llu buyers, %llu crashes (%llu within a write, "
          "%llu answers lost), %llu faults, %.1f s\n",
          (unsigned long long)first, (unsigned long long)last, N(runs), N(buyers), N(crashes),
@@ -251,9 +290,7 @@ void room_measure_print(const struct room_totals *totals, uint64_t first, uint64
          "%llu\n",
          totals->usable == 0 ? 0 : totals->used / totals->usable, totals->usable, N(wasted),
          N(wasted_restart));
-  printf(
-      "  waits of over 30 s: predictions off by %.0f s or %.1f %% in the median (bias %+.1f %%), "
-      "%zu followed\n",
-      error_s, 100 * share, 100 * bias, totals->guess_count);
+  print_guesses(totals, true);
+  print_guesses(totals, false);
   fflush(stdout);
 }

@@ -163,7 +163,7 @@ void room_process_begin(struct room_run *run)
   };
   open_process(run);
   room_process_sync(run);
-  make_event(run, run->buyer_count / 8 + 100);
+  make_event(run, run->seats);
   run->event = sale_event_find(run->sale, BYTES("ev0"));
   run->room = sale_event_room(run->sale, run->event, run->now_ms);
   ROOM_CHECK(run, run->event != NULL && run->room != NULL);

@@ -60,7 +60,7 @@ int64_t room_run_later(struct room_run *run, int64_t least_ms, int64_t most_ms)
 
 static uint32_t draw_buyers(struct random *random)
 {
-  if (random_below(random, 3) == 0) return (uint32_t)random_between(random, 2000, 8000);
+  if (random_below(random, 4) == 0) return (uint32_t)random_between(random, 1500, 4000);
   return (uint32_t)random_between(random, 40, 500);
 }
 
@@ -84,6 +84,15 @@ static void draw_settings(struct room_run *run)
   settings->admit_per_second = rate < 1 ? 1 : rate > ROOM_RATE_MAX ? ROOM_RATE_MAX : (uint32_t)rate;
 }
 
+/* More than shoppers, and somewhat fewer than are wanted. */
+static void draw_seats(struct room_run *run)
+{
+  run->seats = run->buyer_count / 8 + 100;
+  if (run->seats < 3 * run->settings.max_shoppers) run->seats = 3 * run->settings.max_shoppers;
+  double buys = 1.2 * run->seats / (run->buyer_count * 0.6 * 2.5 * 0.75);
+  run->buys_per_million = buys < 0.9 ? (uint32_t)(buys * 1e6) : 900000;
+}
+
 static void draw_run(struct room_run *run)
 {
   struct random *random = &run->random;
@@ -100,9 +109,8 @@ static void draw_run(struct room_run *run)
   run->operated = !large && random_below(random, 3) == 0;
   run->night = !large && random_below(random, 4) == 0;
   run->fault_per_million = large || random_below(random, 3) > 0 ? 0 : 4000;
-  /* Somewhat more is wanted than there is: an eighth of a seat for each buyer. */
-  run->buys_per_million = 150000;
   draw_settings(run);
+  draw_seats(run);
   static const uint32_t crashes[] = {0, 2, 10, 40};
   uint32_t wanted = run->wanted.crashes;
   if (wanted == UINT32_MAX)
@@ -241,6 +249,7 @@ void room_run_whole(const struct room_options *options, struct room_totals *tota
   random_fill(&run->random, run->key, sizeof run->key);
   run->sim = world_sim_new(options->seed);
   run->world = world_sim_world(run->sim);
+  world_sim_settings(run->sim)->slow_sync_us = 500000;
   room_process_look_at_clock(run);
   draw_run(run);
   sale_model_init(&run->sales, run->buyer_count);
@@ -254,6 +263,7 @@ void room_run_whole(const struct room_options *options, struct room_totals *tota
   room_crowd_begin(run);
   plan_crash(run);
   run->next_change_ms = run->opens_ms + 20000;
+  run->steady_ms = run->opens_ms + 10000;
   rush(run);
   room_measure_end(run);
   if (run->night) pass_night(run);

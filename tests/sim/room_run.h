@@ -94,6 +94,7 @@ struct room_reply {
 struct room_guess {
   uint32_t told_s;
   uint32_t true_s;
+  bool early; /* soon after the opening */
 };
 
 struct room_totals {
@@ -133,7 +134,7 @@ struct room_run {
   uint32_t buyer_count;
   int64_t opens_ms, rush_ms; /* how long it takes about */
   struct room_settings settings;
-  uint32_t capacity;
+  uint32_t capacity, seats;
   uint32_t buys_per_million; /* of shoppers want seats */
   bool night;                /* it goes on for hours, hardly anybody stays */
   bool operated;             /* somebody changes settings */
@@ -177,7 +178,9 @@ struct room_run {
   uint32_t shopper_count, shopper_capacity;
   double permits; /* there may be at most so many */
   int64_t permits_ms;
-  bool rate_bound; /* the last tick had no permit left */
+  uint64_t admitted; /* since the last sample */
+  int64_t sampled_ms;
+  double recently, recently_most; /* admissions, and what the rate would have given */
   int64_t next_sample_ms, next_change_ms, slow_until_ms, steady_ms;
   int64_t next_crash_ms, crash_every_ms; /* every 0: never */
   bool closing;
@@ -264,8 +267,8 @@ void room_shop_wait(struct room_run *run, struct room_buyer *buyer);
 void room_shop_observe(struct room_run *run);
 /* After the models were taken back. */
 void room_shop_recover(struct room_run *run);
-/* Whether a hold of the shopper is on, by the clock. */
-bool room_shop_holds(const struct room_run *run, const struct room_fate *fate);
+/* Whether any hold of the shopper is on, by the clock. */
+bool room_shop_holds(const struct room_run *run, uint32_t number);
 
 /* ---- room_check.c ---- */
 

@@ -20,11 +20,16 @@ static void keep_id(struct room_run *run, char to[MODEL_ID_BYTES], struct bytes 
   to[id.size] = 0;
 }
 
-bool room_shop_holds(const struct room_run *run, const struct room_fate *fate)
+bool room_shop_holds(const struct room_run *run, uint32_t number)
 {
+  const struct room_fate *fate = &run->model.places[number].fate;
+  const struct sale_model *sales = &run->sales;
   if (fate->reservation == MODEL_NONE) return false;
-  const struct model_reservation *held = &run->sales.reservations[fate->reservation];
-  return sale_model_status(held, run->now_ms) == RESERVATION_PENDING;
+  for (uint32_t i = sales->newest[fate->bound]; i != MODEL_NONE; i = sales->reservations[i].before)
+    if (run->shopper_of[i] == number &&
+        sale_model_status(&sales->reservations[i], run->now_ms) == RESERVATION_PENDING)
+      return true;
+  return false;
 }
 
 /* ---- reserving ---- */
