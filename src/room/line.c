@@ -64,6 +64,7 @@ static bool open_room(struct room *room, int64_t wall_ms)
     return false;
   }
   room->record = record;
+  room->opened_at = sequence;
   shuffle_init(&room->shuffle, record.seed, record.drawn);
   room->phase = PHASE_SHUFFLING;
   room->drawn_next = 0;

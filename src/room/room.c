@@ -98,6 +98,7 @@ enum room_status room_look(struct lobby *lobby, struct bytes text, int64_t wall_
       .waiting_ms = wall_ms > token.time_ms ? wall_ms - token.time_ms : 0,
       .was_away = was_away,
       .total_waiting = room->line.total,
+      .sequence = room->opened_at,
   };
   enum waiter_state state = waiters_state(&room->waiters, token.number);
   if (state == WAITER_WAITING)

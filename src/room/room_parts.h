@@ -51,6 +51,7 @@ struct room {
   struct ranks line;      /* places of WAITING: before the opening a number is its place */
   struct ranks drawn;     /* SHUFFLING: the line that is being made */
   uint32_t drawn_next;    /* the next number to be drawn */
+  uint64_t opened_at;     /* sequence of the opening; 0: of an earlier life, or still to come */
   struct waiters waiters;
   struct identities identities;
   struct shoppers shoppers;
