@@ -40,6 +40,11 @@ from cli import Server, expect_failure, run
     (["--connections-per-address", "1 "],
      "--connections-per-address '1 ' is no number from 0 to 10000000"),
     (["--drain-seconds", "1.5"], "--drain-seconds '1.5' is no number from 0 to 3600"),
+    (["--join-rate", "-1"], "--join-rate '-1' is no number from 0 to 1000000"),
+    (["--join-rate", "many"], "--join-rate 'many' is no number from 0 to 1000000"),
+    (["--room-capacity", "1023"], "--room-capacity: a queue has at least 1024 places"),
+    (["--room-capacity", "0"], "--room-capacity: a queue has at least 1024 places"),
+    (["--room-capacity", "16776193"], "--room-capacity '16776193' is no number from 0 to 16776192"),
     (["--tls", "yes"], "--tls 'yes' is unknown: 'self', or give --tls-cert and --tls-key"),
     (["--notification-url", "mail.example"],
      "--notification-url 'mail.example' is no URL for webhooks: write it like "
@@ -104,4 +109,11 @@ def test_origins_and_proxies(place):
 def test_limits(place):
     with Server("--data-dir", place, "--connections-per-address", 0) as server:
         assert server.get("/healthz")[0] == 503
+        assert server.stop()[0] == 0
+
+
+@pytest.mark.parametrize("rate, capacity", [(0, 1024), (1, 16776192), (1000000, 1000000)])
+def test_queues(place, rate, capacity):
+    with Server("--data-dir", place, "--join-rate", rate, "--room-capacity", capacity) as server:
+        assert server.get("/healthz")[0] == 200
         assert server.stop()[0] == 0
