@@ -406,7 +406,8 @@ void room_ask_leave(struct room_run *run, struct room_buyer *buyer)
   room_process_heal_memory(run);
   if (!done || over) return;
   struct room_fate *left = room_model_change(&run->model, span, number);
-  left->state = FATE_LEFT;
+  /* Who holds something counts until it ends. */
+  if (!room_shop_holds(run, number)) left->state = FATE_LEFT;
   left->finished = true;
   room_model_settle(&run->model, number);
 }
