@@ -140,7 +140,6 @@ resource "aws_elasticache_replication_group" "this" {
   final_snapshot_identifier  = var.final_snapshot ? "${var.name}-final" : null
   auto_minor_version_upgrade = true
   apply_immediately          = false
-  notification_topic_arn     = var.alarm_topic_arns[0]
 
   dynamic "log_delivery_configuration" {
     for_each = aws_cloudwatch_log_group.this
