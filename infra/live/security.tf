@@ -39,7 +39,6 @@ locals {
     jwt-signing     = { description = "HS256 key of the tokens of buyers and operators" }
     webhook-signing = { description = "HMAC key of the payment provider's webhooks" }
     redis-auth      = { description = "AUTH token of Redis" }
-    data-encryption = { description = "AES-256-GCM key of what the binary itself writes to disks" }
   }
 }
 
@@ -85,8 +84,8 @@ module "access_logs" {
   retention_days = var.protect ? 365 : 30
   force_destroy  = !var.protect
   writers = {
-    LoadBalancer            = { principal = "logdelivery.elasticloadbalancing.amazonaws.com", prefix = "alb/AWSLogs/${local.account}" }
-    LoadBalancerConnections = { principal = "logdelivery.elasticloadbalancing.amazonaws.com", prefix = "alb-connections/AWSLogs/${local.account}" }
+    LoadBalancer            = { principal = "logdelivery.elasticloadbalancing.amazonaws.com", prefix = "alb/AWSLogs/${local.account}", says_account = false }
+    LoadBalancerConnections = { principal = "logdelivery.elasticloadbalancing.amazonaws.com", prefix = "alb-connections/AWSLogs/${local.account}", says_account = false }
     Distribution            = { principal = "delivery.logs.amazonaws.com", prefix = "cloudfront", reads_acl = true }
   }
 }

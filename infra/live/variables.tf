@@ -199,8 +199,8 @@ variable "secret_values" {
   sensitive   = true
 
   validation {
-    condition     = alltrue([for name in keys(var.secret_values) : contains(["jwt-signing", "webhook-signing", "redis-auth", "data-encryption"], name)])
-    error_message = "The secrets are jwt-signing, webhook-signing, redis-auth and data-encryption."
+    condition     = alltrue([for name in keys(var.secret_values) : contains(["jwt-signing", "webhook-signing", "redis-auth"], name)])
+    error_message = "The secrets are jwt-signing, webhook-signing and redis-auth."
   }
 }
 

@@ -19,7 +19,7 @@ resource "aws_acm_certificate" "this" {
 }
 
 resource "aws_route53_record" "validation" {
-  for_each = var.create_records ? local.names : []
+  for_each = var.create_records ? local.names : toset([])
 
   zone_id         = var.zone_id
   name            = local.validation[each.key].resource_record_name

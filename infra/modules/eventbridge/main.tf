@@ -70,7 +70,7 @@ resource "aws_cloudwatch_event_archive" "everything" {
 }
 
 resource "aws_schemas_discoverer" "this" {
-  for_each = var.discover_schemas ? var.buses : []
+  for_each = var.discover_schemas ? var.buses : toset([])
 
   source_arn  = aws_cloudwatch_event_bus.this[each.key].arn
   description = "Schemas of the events of ${each.key}"

@@ -107,11 +107,15 @@ data "aws_iam_policy_document" "bucket" {
         identifiers = [statement.value.principal]
       }
 
-      # For this account only (confused deputy).
-      condition {
-        test     = "StringEquals"
-        variable = "aws:SourceAccount"
-        values   = [local.account]
+      # For this account only (confused deputy). Who does not say it has the account in its prefix.
+      dynamic "condition" {
+        for_each = statement.value.says_account ? [1] : []
+
+        content {
+          test     = "StringEquals"
+          variable = "aws:SourceAccount"
+          values   = [local.account]
+        }
       }
     }
   }

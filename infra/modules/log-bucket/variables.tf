@@ -9,11 +9,12 @@ variable "name" {
 }
 
 variable "writers" {
-  description = "AWS services that write objects: their principal, the prefix, and whether they also read the bucket's ACL first."
+  description = "AWS services that write objects: their principal, the prefix, whether they read the bucket's ACL first, and whether they say for which account they write."
   type = map(object({
-    principal = string
-    prefix    = string
-    reads_acl = optional(bool, false)
+    principal    = string
+    prefix       = string
+    reads_acl    = optional(bool, false)
+    says_account = optional(bool, true)
   }))
 
   validation {
