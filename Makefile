@@ -112,5 +112,6 @@ deps:
 	@tools/deps.sh
 
 include tools/targets.mk
+include tools/provider.mk
 
 -include $(shell find build -name '*.d' 2>/dev/null)
