@@ -102,8 +102,8 @@ data "aws_iam_policy_document" "state" {
     resources = [local.bucket_arn, "${local.bucket_arn}/*"]
 
     principals {
-      type        = "*" # wildcard: a refusal concerns everybody
-      identifiers = ["*"]
+      type        = "*"   # wildcard: a refusal concerns everybody
+      identifiers = ["*"] # wildcard: as above
     }
 
     condition {
@@ -123,8 +123,8 @@ data "aws_iam_policy_document" "state" {
       resources = ["${local.bucket_arn}/*"]
 
       principals {
-        type        = "*" # wildcard: a refusal concerns everybody but those below
-        identifiers = ["*"]
+        type        = "*"   # wildcard: a refusal concerns everybody but those below
+        identifiers = ["*"] # wildcard: as above
       }
 
       condition {

@@ -15,7 +15,7 @@ run "cluster" {
   command = plan
 
   module {
-    source = "./modules/eks"
+    source = "../modules/eks"
   }
 
   variables {
@@ -130,7 +130,7 @@ run "refuses_sizes_in_the_wrong_order" {
   command = plan
 
   module {
-    source = "./modules/eks"
+    source = "../modules/eks"
   }
 
   variables {
@@ -145,7 +145,7 @@ run "karpenter" {
   command = plan
 
   module {
-    source = "./modules/karpenter"
+    source = "../modules/karpenter"
   }
 
   assert {
@@ -206,7 +206,7 @@ run "pod_role" {
   command = plan
 
   module {
-    source = "./modules/pod-role"
+    source = "../modules/pod-role"
   }
 
   variables {
@@ -241,7 +241,7 @@ run "collectors" {
   command = plan
 
   module {
-    source = "./modules/otel"
+    source = "../modules/otel"
   }
 
   assert {
@@ -264,7 +264,7 @@ run "keda" {
   command = plan
 
   module {
-    source = "./modules/keda"
+    source = "../modules/keda"
   }
 
   variables {
@@ -281,7 +281,7 @@ run "bastion" {
   command = plan
 
   module {
-    source = "./modules/ec2"
+    source = "../modules/ec2"
   }
 
   variables {
@@ -312,7 +312,7 @@ run "bastion_refuses_the_world" {
   command = plan
 
   module {
-    source = "./modules/ec2"
+    source = "../modules/ec2"
   }
 
   variables {

@@ -15,7 +15,7 @@ run "redis" {
   command = plan
 
   module {
-    source = "./modules/elasticache"
+    source = "../modules/elasticache"
   }
 
   variables {
@@ -94,7 +94,7 @@ run "redis_by_iam" {
   command = plan
 
   module {
-    source = "./modules/elasticache"
+    source = "../modules/elasticache"
   }
 
   variables {
@@ -126,7 +126,7 @@ run "secrets" {
   command = plan
 
   module {
-    source = "./modules/secrets"
+    source = "../modules/secrets"
   }
 
   variables {
@@ -161,7 +161,7 @@ run "key" {
   command = plan
 
   module {
-    source = "./modules/kms"
+    source = "../modules/kms"
   }
 
   variables {
@@ -193,7 +193,7 @@ run "backups" {
   command = plan
 
   module {
-    source = "./modules/backup"
+    source = "../modules/backup"
   }
 
   variables {
@@ -217,7 +217,7 @@ run "trail" {
   command = plan
 
   module {
-    source = "./modules/cloudtrail"
+    source = "../modules/cloudtrail"
   }
 
   variables {
@@ -234,7 +234,7 @@ run "images" {
   command = plan
 
   module {
-    source = "./modules/ecr"
+    source = "../modules/ecr"
   }
 
   variables {
@@ -259,7 +259,7 @@ run "budget" {
   command = plan
 
   module {
-    source = "./modules/budgets"
+    source = "../modules/budgets"
   }
 
   variables {

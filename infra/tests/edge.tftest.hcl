@@ -18,7 +18,7 @@ run "web_acl" {
   command = plan
 
   module {
-    source = "./modules/waf"
+    source = "../modules/waf"
   }
 
   providers = {
@@ -98,7 +98,7 @@ run "web_acl_with_load_test" {
   command = plan
 
   module {
-    source = "./modules/waf"
+    source = "../modules/waf"
   }
 
   variables {
@@ -128,7 +128,7 @@ run "web_acl_refuses_a_guessable_header" {
   command = plan
 
   module {
-    source = "./modules/waf"
+    source = "../modules/waf"
   }
 
   variables {
@@ -143,7 +143,7 @@ run "load_balancer" {
   command = plan
 
   module {
-    source = "./modules/alb"
+    source = "../modules/alb"
   }
 
   variables {
@@ -203,7 +203,7 @@ run "distribution" {
   command = plan
 
   module {
-    source = "./modules/cloudfront"
+    source = "../modules/cloudfront"
   }
 
   providers = {
@@ -266,7 +266,7 @@ run "pages" {
   command = plan
 
   module {
-    source = "./modules/s3-static"
+    source = "../modules/s3-static"
   }
 
   variables {
@@ -299,7 +299,7 @@ run "certificate" {
   command = plan
 
   module {
-    source = "./modules/acm"
+    source = "../modules/acm"
   }
 
   variables {
@@ -318,7 +318,7 @@ run "names" {
   command = plan
 
   module {
-    source = "./modules/route53"
+    source = "../modules/route53"
   }
 
   variables {
@@ -344,7 +344,7 @@ run "grafana" {
   command = plan
 
   module {
-    source = "./modules/awsgrafana"
+    source = "../modules/awsgrafana"
   }
 
   variables {
@@ -362,7 +362,7 @@ run "prometheus" {
   command = plan
 
   module {
-    source = "./modules/awsprometheus"
+    source = "../modules/awsprometheus"
   }
 
   variables {

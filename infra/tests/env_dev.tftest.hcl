@@ -1,10 +1,10 @@
-# The whole platform with the values of dev: terraform test -filter=tests/env_dev.tftest.hcl -var-file=live/env/dev.tfvars
+# The whole platform with the values of dev: terraform test -filter=env_dev.tftest.hcl -var-file=../live/env/dev.tfvars
 
 run "dev" {
   command = plan
 
   module {
-    source = "./live"
+    source = "../live"
   }
 
   assert {

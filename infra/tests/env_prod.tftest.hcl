@@ -1,10 +1,10 @@
-# The whole platform with the values of prod: terraform test -filter=tests/env_prod.tftest.hcl -var-file=live/env/prod.tfvars
+# The whole platform with the values of prod: terraform test -filter=env_prod.tftest.hcl -var-file=../live/env/prod.tfvars
 
 run "prod" {
   command = plan
 
   module {
-    source = "./live"
+    source = "../live"
   }
 
   assert {

@@ -1,10 +1,10 @@
-# The whole platform with the values of staging: terraform test -filter=tests/env_staging.tftest.hcl -var-file=live/env/staging.tfvars
+# The whole platform with the values of staging: terraform test -filter=env_staging.tftest.hcl -var-file=../live/env/staging.tfvars
 
 run "staging" {
   command = plan
 
   module {
-    source = "./live"
+    source = "../live"
   }
 
   assert {

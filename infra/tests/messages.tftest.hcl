@@ -14,7 +14,7 @@ run "queues" {
   command = plan
 
   module {
-    source = "./modules/sqs"
+    source = "../modules/sqs"
   }
 
   variables {
@@ -111,7 +111,7 @@ run "refuses_a_delay_of_an_hour" {
   command = plan
 
   module {
-    source = "./modules/sqs"
+    source = "../modules/sqs"
   }
 
   variables {
@@ -125,7 +125,7 @@ run "buses" {
   command = plan
 
   module {
-    source = "./modules/eventbridge"
+    source = "../modules/eventbridge"
   }
 
   variables {
@@ -215,7 +215,7 @@ run "refuses_a_rule_of_no_bus" {
   command = plan
 
   module {
-    source = "./modules/eventbridge"
+    source = "../modules/eventbridge"
   }
 
   variables {
@@ -231,7 +231,7 @@ run "topics" {
   command = plan
 
   module {
-    source = "./modules/sns"
+    source = "../modules/sns"
   }
 
   variables {

@@ -14,7 +14,7 @@ run "network" {
   command = plan
 
   module {
-    source = "./modules/vpc"
+    source = "../modules/vpc"
   }
 
   assert {
@@ -139,7 +139,7 @@ run "db_tier_has_no_way_out" {
   command = apply
 
   module {
-    source = "./modules/vpc"
+    source = "../modules/vpc"
   }
 
   assert {
@@ -178,7 +178,7 @@ run "one_nat_gateway" {
   command = plan
 
   module {
-    source = "./modules/vpc"
+    source = "../modules/vpc"
   }
 
   variables {
@@ -195,7 +195,7 @@ run "refuses_a_range_that_is_none" {
   command = plan
 
   module {
-    source = "./modules/vpc"
+    source = "../modules/vpc"
   }
 
   variables {

@@ -13,7 +13,7 @@ run "tables" {
   command = plan
 
   module {
-    source = "./modules/dynamodb"
+    source = "../modules/dynamodb"
   }
 
   assert {
@@ -124,7 +124,7 @@ run "protected_tables" {
   command = plan
 
   module {
-    source = "./modules/dynamodb"
+    source = "../modules/dynamodb"
   }
 
   variables {
@@ -150,7 +150,7 @@ run "rights_of_roles" {
   command = plan
 
   module {
-    source = "./modules/dynamodb"
+    source = "../modules/dynamodb"
   }
 
   assert {
@@ -247,7 +247,7 @@ run "refuses_36_days" {
   command = plan
 
   module {
-    source = "./modules/dynamodb"
+    source = "../modules/dynamodb"
   }
 
   variables {

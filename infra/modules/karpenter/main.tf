@@ -100,8 +100,8 @@ data "aws_iam_policy_document" "interruption_queue" {
     resources = [local.queue_arn]
 
     principals {
-      type        = "*" # wildcard: a refusal concerns everybody
-      identifiers = ["*"]
+      type        = "*"   # wildcard: a refusal concerns everybody
+      identifiers = ["*"] # wildcard: as above
     }
 
     condition {

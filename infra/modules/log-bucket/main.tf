@@ -149,8 +149,8 @@ data "aws_iam_policy_document" "bucket" {
     resources = [local.bucket_arn, "${local.bucket_arn}/*"]
 
     principals {
-      type        = "*" # wildcard: a refusal concerns everybody
-      identifiers = ["*"]
+      type        = "*"   # wildcard: a refusal concerns everybody
+      identifiers = ["*"] # wildcard: as above
     }
 
     condition {

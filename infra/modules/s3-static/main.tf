@@ -94,8 +94,8 @@ data "aws_iam_policy_document" "this" {
     resources = [local.bucket_arn, "${local.bucket_arn}/*"]
 
     principals {
-      type        = "*" # wildcard: a refusal concerns everybody
-      identifiers = ["*"]
+      type        = "*"   # wildcard: a refusal concerns everybody
+      identifiers = ["*"] # wildcard: as above
     }
 
     condition {

@@ -88,8 +88,8 @@ data "aws_iam_policy_document" "queue" {
     resources = [local.arns[each.key]]
 
     principals {
-      type        = "*" # wildcard: a refusal concerns everybody
-      identifiers = ["*"]
+      type        = "*"   # wildcard: a refusal concerns everybody
+      identifiers = ["*"] # wildcard: as above
     }
 
     condition {
