@@ -186,8 +186,8 @@ variable "backup_monthly_days" {
   default     = 0
 
   validation {
-    condition     = var.backup_monthly_days == 0 || var.backup_monthly_days >= 120
-    error_message = "It is 0, or 120 and more."
+    condition     = var.backup_monthly_days == 0 || var.backup_monthly_days >= 60
+    error_message = "It is 0, or 60 and more."
   }
 }
 

@@ -71,7 +71,7 @@ run "cluster" {
   }
 
   assert {
-    condition     = aws_eks_addon.before_nodes["vpc-cni"].pod_identity_association != null && length(aws_eks_addon.before_nodes["kube-proxy"].pod_identity_association) == 0
+    condition     = length(aws_eks_addon.before_nodes["vpc-cni"].pod_identity_association) == 1 && length(aws_eks_addon.before_nodes["kube-proxy"].pod_identity_association) == 0
     error_message = "Add-ons that call AWS have a role of their own, the others none."
   }
 

@@ -45,8 +45,7 @@ resource "aws_backup_plan" "this" {
       completion_window            = 720
 
       lifecycle {
-        cold_storage_after = 30
-        delete_after       = var.monthly_days
+        delete_after = var.monthly_days
       }
     }
   }

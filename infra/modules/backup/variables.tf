@@ -35,8 +35,8 @@ variable "monthly_days" {
   default     = 0
 
   validation {
-    condition     = var.monthly_days == 0 || var.monthly_days >= 120
-    error_message = "Cold storage, where they go after 30 days, is for 90 days at least: 0, or 120 and more."
+    condition     = var.monthly_days == 0 || var.monthly_days >= 60
+    error_message = "It is 0, or more than a daily backup's time: 60 and more."
   }
 }
 

@@ -8,11 +8,28 @@ resource "aws_cloudwatch_log_group" "events" {
   kms_key_id        = var.logs_kms_key_arn
 }
 
+locals {
+  log_arns  = [for name in sort(var.buses) : "arn:${local.partition}:logs:${local.region}:${local.account}:log-group:/aws/events/${name}"]
+  log_rules = [for name in sort(var.buses) : "arn:${local.partition}:events:${local.region}:${local.account}:rule/${name}/everything"]
+}
+
 data "aws_iam_policy_document" "events_log" {
   statement {
+    sid       = "OpenStreams"
+    actions   = ["logs:CreateLogStream"]
+    resources = [for arn in local.log_arns : "${arn}:*"]
+
+    principals {
+      type        = "Service"
+      identifiers = ["delivery.logs.amazonaws.com", "events.amazonaws.com"]
+    }
+  }
+
+  # Here the rule is known, above it is not.
+  statement {
     sid       = "RulesLog"
-    actions   = ["logs:CreateLogStream", "logs:PutLogEvents"]
-    resources = [for name in sort(var.buses) : "arn:${local.partition}:logs:${local.region}:${local.account}:log-group:/aws/events/${name}:*"]
+    actions   = ["logs:PutLogEvents"]
+    resources = [for arn in local.log_arns : "${arn}:*:*"]
 
     principals {
       type        = "Service"
@@ -22,7 +39,7 @@ data "aws_iam_policy_document" "events_log" {
     condition {
       test     = "ArnEquals"
       variable = "aws:SourceArn"
-      values   = [for name in sort(var.buses) : "arn:${local.partition}:events:${local.region}:${local.account}:rule/${name}/everything"]
+      values   = local.log_rules
     }
   }
 }

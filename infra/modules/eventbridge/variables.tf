@@ -3,8 +3,8 @@ variable "buses" {
   type        = set(string)
 
   validation {
-    condition     = alltrue([for name in var.buses : can(regex("^[A-Za-z0-9._-]{1,48}$", name)) && name != "default"])
-    error_message = "A bus has up to 48 letters, digits, dots, _ and -, so that its archive's name fits; default belongs to AWS."
+    condition     = alltrue([for name in var.buses : can(regex("^[A-Za-z0-9._-]{1,37}$", name)) && name != "default"])
+    error_message = "A bus has up to 37 letters, digits, dots, _ and -, so that its archive's name fits; default belongs to AWS."
   }
 }
 

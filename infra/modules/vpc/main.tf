@@ -19,7 +19,9 @@ resource "aws_vpc" "this" {
 
 # Without rules: whoever forgets to name a security group reaches nothing.
 resource "aws_default_security_group" "this" {
-  vpc_id = aws_vpc.this.id
+  vpc_id  = aws_vpc.this.id
+  ingress = []
+  egress  = []
 
   tags = { Name = "${var.name}-default-closed" }
 }
