@@ -14,7 +14,7 @@ variable "cidr" {
   default     = "10.180.0.0/20"
 
   validation {
-    condition     = can(cidrhost(var.cidr, 0)) && tonumber(split("/", var.cidr)[1]) <= 24
+    condition     = can(cidrhost(var.cidr, 0)) && try(tonumber(split("/", var.cidr)[1]) <= 24, false)
     error_message = "The range is IPv4 CIDR notation with a prefix of at most 24 bits."
   }
 }
