@@ -22,7 +22,8 @@ FUZZ_PROGRAMS   := $(FUZZ:%.c=build/fuzz/%)
 BENCH_PROGRAMS  := $(BENCHES:%.c=build/release/%)
 # What Python tests run besides build/tacos.
 CLI_PROGRAMS    := $(patsubst %.c,build/release/%,$(sort $(wildcard tests/cli/*.c tests/api/*.c)))
-PYTHON_TESTS    := $(sort $(wildcard tests/api/test_*.py tests/cli/test_*.py tests/tools/test_*.py))
+PYTHON_TESTS    := $(sort $(wildcard tests/api/test_*.py tests/cli/test_*.py tests/tools/test_*.py \
+                     infra/tests/test_*.py))
 
 # <kind>:<program> for tools/test, which knows how each kind is run; the slow ones first.
 TEST_LIST := $(call matching,$(ONLY),$(SIM_PROGRAMS:%=sim:%) $(PYTHON_TESTS:%=python:%) \
@@ -39,6 +40,12 @@ run: build/tacos ## build and start the platform with a demo on-sale, data in ./
 test: build/tacos $(TEST_PROGRAMS) | deps ## every test; ONLY=text for those whose path contains it
 	@PYTHON=$(PYTHON) tools/test $(TEST_LIST)
 test: $(CLI_PROGRAMS)
+# infra/tests says why it is skipped when there is no engine.
+test: $(if $(shell command -v terraform || command -v tofu),$(if $(filter python:infra/%,$(TEST_LIST)),provider))
+
+.PHONY: infra
+infra: provider ## the AWS platform: format, tests, and a rehearsal of each environment, offline
+	@tools/infra
 
 .PHONY: tsan
 tsan: $(TSAN_PROGRAMS) | deps ## the tests that start threads, under ThreadSanitizer
