@@ -40,8 +40,9 @@ run: build/tacos ## build and start the platform with a demo on-sale, data in ./
 test: build/tacos $(TEST_PROGRAMS) | deps ## every test; ONLY=text for those whose path contains it
 	@PYTHON=$(PYTHON) tools/test $(TEST_LIST)
 test: $(CLI_PROGRAMS)
-# infra/tests says why it is skipped when there is no engine.
-test: $(if $(shell command -v terraform || command -v tofu),$(if $(filter python:infra/%,$(TEST_LIST)),provider))
+# Without an engine infra/tests is skipped, and says why.
+TERRAFORM := $(shell command -v terraform || command -v tofu)
+test: $(if $(TERRAFORM),$(if $(filter python:infra/%,$(TEST_LIST)),provider))
 
 .PHONY: infra
 infra: provider ## the AWS platform: format, tests, and a rehearsal of each environment, offline
