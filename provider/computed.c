@@ -22,6 +22,7 @@ struct filling {
   struct bytes type;
   const struct type *block;
   struct value *root;
+  const struct value *near; /* the object that is being filled */
   uint64_t seed;
   uint64_t copy; /* so many resources have the same seed already */
   unsigned depth;
@@ -92,6 +93,8 @@ static void append_uuid(const struct filling *filling, struct buffer *to, const 
 
 static void fill_field(struct filling *filling, const struct field *field, struct value *item,
                        const char *path);
+static void fill_block(struct filling *filling, const struct type *block, struct value *object,
+                       const char *path);
 
 static bool append_drawn(const struct filling *filling, struct buffer *to, struct bytes word,
                          const char *path)
@@ -132,7 +135,7 @@ static bool append_fixed(const struct filling *filling, struct buffer *to, struc
     buffer_append(to, provider_region(provider, filling->root));
   } else if (bytes_equal(word, BYTES("N"))) {
     buffer_append(to, provider->account);
-  } else if (bytes_equal(word, BYTES("type"))) {
+  } else if (bytes_equal(word, BYTES("kind"))) {
     size_t skip = sizeof("aws_") - 1;
     CHECK_THAT(filling->type.size, >, skip);
     buffer_append(to, bytes_of(filling->type.data + skip, filling->type.size - skip));
@@ -156,17 +159,59 @@ static struct bytes attribute_text(struct filling *filling, struct bytes name)
   return bytes_of(NULL, 0);
 }
 
+static struct bytes after(struct bytes word, struct bytes mark)
+{
+  return bytes_of(word.data + mark.size, word.size - mark.size);
+}
+
+static struct bytes tail_of(struct bytes text)
+{
+  size_t start = text.size;
+  while (start > 0 && text.data[start - 1] != '/' && text.data[start - 1] != ':') start--;
+  return bytes_of(text.data + start, text.size - start);
+}
+
+static struct bytes bare(struct bytes url)
+{
+  size_t at = bytes_find(url, BYTES("://"));
+  return at == SIZE_MAX ? url : bytes_of(url.data + at + 3, url.size - at - 3);
+}
+
+/* Words that change the text of an attribute. */
+static bool append_changed(struct filling *filling, struct buffer *to, struct bytes word)
+{
+  struct bytes text;
+  if (bytes_starts_with(word, BYTES("tail:"))) {
+    text = tail_of(attribute_text(filling, after(word, BYTES("tail:"))));
+  } else if (bytes_starts_with(word, BYTES("bare:"))) {
+    text = bare(attribute_text(filling, after(word, BYTES("bare:"))));
+  } else if (bytes_starts_with(word, BYTES("waf:"))) {
+    text = attribute_text(filling, after(word, BYTES("waf:")));
+    text = bytes_equal(text, BYTES("CLOUDFRONT")) ? BYTES("global") : BYTES("regional");
+  } else if (bytes_starts_with(word, BYTES("."))) {
+    text = value_text(value_get_bytes(filling->near, after(word, BYTES("."))));
+    if (bytes_starts_with(text, BYTES("*."))) text = after(text, BYTES("*."));
+  } else if (bytes_equal(word, BYTES("path"))) {
+    text = attribute_text(filling, word);
+    if (text.size == 0) text = BYTES("/");
+  } else {
+    return false;
+  }
+  buffer_append(to, text);
+  return true;
+}
+
 static void append_word(struct filling *filling, struct buffer *to, struct bytes word,
                         const char *path)
 {
-  if (append_fixed(filling, to, word) || append_drawn(filling, to, word, path)) return;
-  struct bytes tail = BYTES("tail:");
-  bool is_tail = bytes_starts_with(word, tail);
-  if (is_tail) word = bytes_of(word.data + tail.size, word.size - tail.size);
-  struct bytes text = attribute_text(filling, word);
-  size_t start = text.size;
-  while (start > 0 && text.data[start - 1] != '/' && text.data[start - 1] != ':') start--;
-  buffer_append(to, is_tail ? bytes_of(text.data + start, text.size - start) : text);
+  if (append_fixed(filling, to, word) || append_drawn(filling, to, word, path) ||
+      append_changed(filling, to, word))
+    return;
+  if (schema_field(filling->block, word) == NULL) {
+    buffer_append_format(to, "{%.*s}", BYTES_FORMAT(word)); /* JSON, say */
+  } else {
+    buffer_append(to, attribute_text(filling, word));
+  }
 }
 
 static struct bytes expand(struct filling *filling, const char *pattern, const char *path)
@@ -233,10 +278,8 @@ static struct value object_of(struct filling *filling, const struct type *type, 
   for (size_t i = 0; i < type->count; i++) {
     object.keys[i] = type->fields[i].name;
     object.items[i] = value_unknown(bytes_of(NULL, 0));
-    struct bytes inner = text_format(filling->arena, "%s.%.*s", path,
-                                     BYTES_FORMAT(type->fields[i].name));
-    fill_field(filling, &type->fields[i], &object.items[i], (const char *)inner.data);
   }
+  fill_block(filling, type, &object, path);
   return object;
 }
 
@@ -281,6 +324,8 @@ static void fill_block(struct filling *filling, const struct type *block, struct
                        const char *path)
 {
   if (object->kind != VALUE_MAP) return;
+  const struct value *around = filling->near;
+  filling->near = object;
   for (size_t i = 0; i < block->count; i++) {
     const struct field *field = &block->fields[i];
     struct bytes inner = path[0] == '\0' ? field->name
@@ -288,6 +333,7 @@ static void fill_block(struct filling *filling, const struct type *block, struct
                                                        BYTES_FORMAT(field->name));
     fill_field(filling, field, &object->items[i], text_zero_ended(filling->arena, inner));
   }
+  filling->near = around;
 }
 
 static void fill_field(struct filling *filling, const struct field *field, struct value *item,
@@ -303,11 +349,11 @@ static void fill_field(struct filling *filling, const struct field *field, struc
     filling->depth--;
     return;
   }
-  if (!field->is_block) return;
   if (field->type->kind == TYPE_OBJECT) {
     fill_block(filling, field->type, item, path);
     return;
   }
+  if (field->type->element == NULL || field->type->element->kind != TYPE_OBJECT) return;
   for (size_t i = 0; item->kind == VALUE_LIST && i < item->count; i++)
     fill_block(filling, field->type->element, &item->items[i], path);
 }

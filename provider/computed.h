@@ -7,12 +7,17 @@
  *
  * Patterns: text with {...} in it.
  *   {A} {P} {R} {N}  "arn:aws:", the partition, the region, the account
+ *   {kind}           the type's name without "aws_"
  *   {hex17} {num12} {up14}   so many hexadecimal digits, digits, capitals and digits
  *   {uuid}           a UUID
  *   {name}           the attribute of that name; a computed one is computed first
+ *   {.name}          the one beside it in the same block, without a wildcard's "*."
  *   {tail:arn}       what follows the last '/' or ':' of an attribute
- *   {type}           the type's name without "aws_"
- * A list takes its elements from between '|'. One in an attribute's path leads into blocks.
+ *   {bare:url}       what follows "://"
+ *   {waf:scope}      "global" for CLOUDFRONT, else "regional"
+ *   {path}           IAM's path, "/" when none is given
+ * Braces around anything else stay. A list takes its elements from between '|'. A path leads
+ * through blocks; elements have no step.
  */
 #ifndef TACOS_PROVIDER_COMPUTED_H
 #define TACOS_PROVIDER_COMPUTED_H

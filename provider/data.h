@@ -6,13 +6,10 @@
 
 #include "provider/provider.h"
 
-/* *state is the whole object, null when a diagnostic says why there is none. */
+/* *state is the whole object, null when a diagnostic says why there is none. Ephemeral resources
+   are read the same way. */
 void data_read(struct provider *provider, struct arena *arena, struct bytes type,
                const struct type *block, const struct value *config, struct value *state,
                struct diagnostics *diagnostics);
-
-void data_open_ephemeral(struct provider *provider, struct arena *arena, struct bytes type,
-                         const struct type *block, const struct value *config, struct value *state,
-                         struct diagnostics *diagnostics);
 
 #endif

@@ -85,6 +85,55 @@ struct value plan_tags_all(const struct provider *provider, struct arena *arena,
   return all;
 }
 
+/*
+ * Which records prove a domain to ACM is computed, but not for which domains: configurations loop
+ * over them by name in the same plan.
+ */
+static struct value validation_options(struct arena *arena, const struct type *option,
+                                       const struct value *planned)
+{
+  const struct value *names = value_get(planned, "subject_alternative_names");
+  const struct value *domain = value_get(planned, "domain_name");
+  bool has_names = names->kind == VALUE_LIST;
+  size_t count = 1 + (has_names ? names->count : 0);
+  struct value options = value_list(arena, count);
+  size_t next = 0;
+  for (size_t i = 0; i < count; i++) {
+    const struct value *name = i == 0 ? domain : &names->items[i - 1];
+    if (i > 0 && value_equal(name, domain)) continue;
+    struct value one = value_map(arena, option->count);
+    for (size_t j = 0; j < option->count; j++) {
+      one.keys[j] = option->fields[j].name;
+      one.items[j] = value_unknown(bytes_of(NULL, 0));
+    }
+    value_set(&one, BYTES("domain_name"), *name);
+    options.items[next++] = one;
+  }
+  options.count = next;
+  return options;
+}
+
+static void plan_certificate(struct arena *arena, const struct plan_request *request,
+                             struct value *planned)
+{
+  const struct field *field = schema_field(request->block, BYTES("domain_validation_options"));
+  const struct value *names = value_get(planned, "subject_alternative_names");
+  bool is_asked = bytes_equal(value_text(value_get(planned, "validation_method")), BYTES("DNS"));
+  if (field == NULL || !is_asked || !value_is_known(value_get(planned, "domain_name"))) return;
+  if (names->kind == VALUE_UNKNOWN &&
+      value_get(&request->config, "subject_alternative_names")->kind == VALUE_NULL) {
+    /* AWS lists the domain itself when no other is asked for. */
+    struct value list = value_list(arena, 1);
+    list.items[0] = *value_get(planned, "domain_name");
+    value_set(planned, BYTES("subject_alternative_names"), list);
+  } else if (!value_is_known(names)) {
+    return;
+  }
+  if (value_get(planned, "domain_validation_options")->kind == VALUE_UNKNOWN)
+    value_set(planned, BYTES("domain_validation_options"),
+              validation_options(arena, field->type->element, planned));
+}
+
 static void plan_known(struct provider *provider, struct arena *arena,
                        const struct plan_request *request, struct value *planned)
 {
@@ -98,6 +147,8 @@ static void plan_known(struct provider *provider, struct arena *arena,
   if (region != NULL && (region->flags & FIELD_COMPUTED) &&
       value_get(planned, "region")->kind == VALUE_UNKNOWN)
     value_set(planned, BYTES("region"), value_string(provider->region));
+  if (bytes_equal(request->type, BYTES("aws_acm_certificate")))
+    plan_certificate(arena, request, planned);
   const struct value *id = value_get(planned, "id");
   if (id->kind == VALUE_UNKNOWN && id->text.size == 0 &&
       schema_field(request->block, BYTES("id")) != NULL)

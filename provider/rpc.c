@@ -353,8 +353,8 @@ static void open_ephemeral(struct call *call)
   struct value state;
   const struct type *block = block_of(call, SCHEMA_EPHEMERAL, request->type_name);
   if (block != NULL && read_value(call, request->config, block, &config)) {
-    data_open_ephemeral(call->provider, call->arena, rpc_text(request->type_name), block, &config,
-                        &state, &call->diagnostics);
+    data_read(call->provider, call->arena, rpc_text(request->type_name), block, &config, &state,
+              &call->diagnostics);
     reply.result = rpc_dynamic(call->arena, &state);
   }
   SEND_DIAGNOSTICS(call, &reply);
