@@ -239,6 +239,29 @@ static void answer_addon_version(struct question *question)
   set(question, "id", argument(question, "addon_name"));
 }
 
+/* Ranges that CloudFront's servers speak to origins from: some of those that AWS publishes. */
+static void answer_prefix_list(struct question *question)
+{
+  static const char *const RANGES[] = {"13.124.199.0/24", "130.176.0.0/17", "15.158.0.0/16",
+                                       "52.46.0.0/18", "64.252.64.0/18"};
+  enum { COUNT = sizeof(RANGES) / sizeof(RANGES[0]) };
+  const struct field *entries = schema_field(question->block, BYTES("entries"));
+  if (!bytes_equal(argument(question, "name"),
+                   BYTES("com.amazonaws.global.cloudfront.origin-facing")) ||
+      entries == NULL)
+    return;
+  struct value list = value_list(question->arena, COUNT);
+  for (size_t i = 0; i < COUNT; i++) {
+    struct value entry = value_map(question->arena, 2);
+    entry.keys[0] = BYTES("cidr");
+    entry.keys[1] = BYTES("description");
+    entry.items[0] = value_string(bytes_of_text(RANGES[i]));
+    entry.items[1] = value_string(BYTES("CloudFront"));
+    list.items[i] = entry;
+  }
+  value_set(question->state, BYTES("entries"), list);
+}
+
 static void answer_cluster_auth(struct question *question)
 {
   struct bytes name = argument(question, "name");
@@ -388,6 +411,7 @@ static const struct {
     {"aws_cloudwatch_log_group", answer_lookup},
     {"aws_default_tags", answer_default_tags},
     {"aws_dynamodb_table", answer_lookup},
+    {"aws_ec2_managed_prefix_list", answer_prefix_list},
     {"aws_ecr_repository", answer_lookup},
     {"aws_eip", answer_lookup},
     {"aws_eks_addon_version", answer_addon_version},
