@@ -25,6 +25,12 @@ run "redis" {
     auth_secret_id            = "traffic-tacos/redis-auth"
   }
 
+  # The secret is of another module.
+  override_data {
+    target = data.aws_secretsmanager_secret_version.auth[0]
+    values = { secret_string = "0123456789abcdef0123456789abcdef" }
+  }
+
   assert {
     condition     = aws_elasticache_replication_group.this.engine == "redis" && aws_elasticache_replication_group.this.engine_version == "7.1"
     error_message = "Redis is 7.1."

@@ -199,7 +199,7 @@ run "buses" {
   }
 
   assert {
-    condition = jsondecode(output.publish_policy).Statement[0].Condition["StringEquals"]["events:source"] == ["a.service", "b.service"] && (
+    condition = toset(jsondecode(output.publish_policy).Statement[0].Condition["StringEquals"]["events:source"]) == toset(["a.service", "b.service"]) && (
       flatten([jsondecode(output.publish_policy).Statement[0].Action]) == ["events:PutEvents"]
     )
     error_message = "Who publishes does so for the rules' sources only."

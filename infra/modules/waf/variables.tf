@@ -25,12 +25,9 @@ variable "rate_limits" {
     limit = number
   }))
   default = {
-    login    = { path = "/api/v1/auth/login", limit = 20 }
-    register = { path = "/api/v1/auth/register", limit = 20 }
-    payments = { path = "/api/v1/payment", limit = 100 }
-    reserve  = { path = "/api/v1/reservations", limit = 300 }
-    queue    = { path = "/api/v1/queue", limit = 1000 }
-    any      = { path = "/", limit = 1000 }
+    login   = { path = "/api/v1/auth/", limit = 20 }
+    payment = { path = "/api/v1/payment", limit = 100 }
+    any     = { path = "/", limit = 1000 }
   }
 
   validation {
