@@ -2,6 +2,7 @@
 
 #include "base/check.h"
 #include "provider/computed.h"
+#include "provider/rules.h"
 #include "provider/text.h"
 
 /* --- what is computed --- */
@@ -186,10 +187,12 @@ static void plan_update(struct arena *arena, const struct plan_request *request,
 void plan_change(struct provider *provider, struct arena *arena, const struct plan_request *request,
                  struct plan *plan, struct diagnostics *diagnostics)
 {
-  (void)diagnostics;
   *plan = (struct plan){.planned = request->proposed};
   if (request->proposed.kind != VALUE_MAP) return;
   plan->planned = plan_block(arena, request->block, &request->proposed);
   plan_known(provider, arena, request, &plan->planned);
   if (request->prior.kind == VALUE_MAP) plan_update(arena, request, plan);
+  /* What has to be replaced is planned once more, as new. */
+  if (plan->replace_count == 0)
+    walk_check(provider, arena, request->type, &plan->planned, diagnostics);
 }
