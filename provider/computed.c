@@ -360,17 +360,19 @@ static void fill_field(struct filling *filling, const struct field *field, struc
 
 /* --- seeds --- */
 
-/* Types whose id's start a plan knows, and the arguments that it follows from. */
-static const char *prefix_arguments(struct bytes type)
+/* The arguments that the start of an id follows from, of types whose plan knows it. A name that AWS
+   makes up is not among them: it is not known when the plan is made. */
+static const char *prefix_arguments(struct bytes type, const struct value *resource)
 {
   if (bytes_equal(type, BYTES("aws_vpc"))) return "cidr_block tags";
-  if (bytes_equal(type, BYTES("aws_security_group"))) return "name name_prefix description tags";
-  return NULL;
+  if (!bytes_equal(type, BYTES("aws_security_group"))) return NULL;
+  bool has_name = value_is_string(value_get(resource, "name"));
+  return has_name ? "name description tags" : "name_prefix description tags";
 }
 
 static uint64_t seed_of(struct arena *arena, struct bytes type, const struct value *resource)
 {
-  const char *arguments = prefix_arguments(type);
+  const char *arguments = prefix_arguments(type, resource);
   if (arguments == NULL) return hash_bytes(value_to_json(arena, resource), hash_bytes(type, 0));
   uint64_t seed = hash_bytes(type, 0);
   struct bytes rest = bytes_of_text(arguments);
@@ -383,13 +385,12 @@ static uint64_t seed_of(struct arena *arena, struct bytes type, const struct val
 
 struct bytes computed_id_prefix(struct arena *arena, struct bytes type, const struct value *planned)
 {
-  const char *arguments = prefix_arguments(type);
+  const char *arguments = prefix_arguments(type, planned);
   if (arguments == NULL) return bytes_of(NULL, 0);
   struct bytes rest = bytes_of_text(arguments);
   while (rest.size > 0) {
     const struct value *argument = value_get_bytes(planned, text_next_part(&rest, ' '));
-    bool is_made_up = argument->kind == VALUE_UNKNOWN;
-    if (is_made_up || !value_is_known(argument)) return bytes_of(NULL, 0);
+    if (!value_is_known(argument)) return bytes_of(NULL, 0);
   }
   struct filling filling = {.arena = arena, .type = type, .seed = seed_of(arena, type, planned)};
   struct buffer buffer;
