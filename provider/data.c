@@ -331,7 +331,7 @@ static void answer_secret(struct question *question)
     set(question, "secret_string", BYTES("rehearsal-of-a-write-only-secret"));
 }
 
-/* AWS publishes image ids and the like under this prefix; the table of patterns knows their form. */
+/* AWS publishes image ids and the like under this prefix; the table of patterns has their form. */
 static void answer_parameter(struct question *question)
 {
   struct bytes name = argument(question, "name");

@@ -26,7 +26,8 @@ bool text_ends_with(struct bytes text, struct bytes suffix);
 /* Whether the text is one of the words of `list`, which one space separates. */
 bool text_is_word_of(struct bytes text, const char *list);
 
-/* The start of `text` up to the first `separator`, which moves behind it; all when there is none. */
+/* The start of `text` up to the first `separator`, behind which `text` moves; all of it when none
+   is there. */
 struct bytes text_next_part(struct bytes *text, char separator);
 
 /* A whole decimal integer, nothing around it. */

@@ -111,9 +111,9 @@ def folder(_kind, name):
 
 
 # --- WAF ---
-# Bindings type `statement` as anything, because it contains itself. hashicorp/aws unrolls it to three
-# levels below the root, each with everything in it, and Terraform compares those types for every
-# pair of rules: a plan of two web ACLs took 20 s longer. So levels below the root have the
+# Bindings type `statement` as anything, because it contains itself. hashicorp/aws unrolls it to
+# three levels below the root, each with everything in it, and Terraform compares those types for
+# every pair of rules: a plan of two web ACLs took 20 s longer. So levels below the root have the
 # statements that rules are usually narrowed by, and two levels of and/or/not.
 
 _HEADERS = "all@L01{} excluded_headers:o=L(s) included_headers:o=L(s)"
