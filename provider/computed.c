@@ -166,6 +166,7 @@ static struct bytes after(struct bytes word, struct bytes mark)
 
 static struct bytes tail_of(struct bytes text)
 {
+  if (text.size == 0) return text;
   size_t start = text.size;
   while (start > 0 && text.data[start - 1] != '/' && text.data[start - 1] != ':') start--;
   return bytes_of(text.data + start, text.size - start);

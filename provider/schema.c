@@ -35,8 +35,8 @@ static int compare(const void *left, const void *right)
 
 static size_t count_lines(struct bytes data)
 {
-  size_t count = 1;
-  for (size_t i = 0; i < data.size; i++) count += data.data[i] == '\n';
+  size_t count = 0;
+  for (; data.size > 0; count++) (void)text_next_part(&data, '\n');
   return count;
 }
 

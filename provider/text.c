@@ -46,8 +46,9 @@ bool text_ends_with(struct bytes text, struct bytes suffix)
 
 struct bytes text_next_part(struct bytes *text, char separator)
 {
-  size_t end = 0;
-  while (end < text->size && text->data[end] != (uint8_t)separator) end++;
+  if (text->size == 0) return *text;
+  const uint8_t *found = memchr(text->data, separator, text->size);
+  size_t end = found == NULL ? text->size : (size_t)(found - text->data);
   struct bytes part = bytes_of(text->data, end);
   size_t skip = end < text->size ? end + 1 : end;
   *text = bytes_of(text->data + skip, text->size - skip);
