@@ -37,6 +37,10 @@ resource "aws_secretsmanager_secret_version" "this" {
     var.values, each.key, ephemeral.aws_secretsmanager_random_password.this[each.key].random_password
   )
   secret_string_wo_version = each.value.version
+
+  lifecycle {
+    create_before_destroy = true # there is always a value
+  }
 }
 
 data "aws_iam_policy_document" "read" {
