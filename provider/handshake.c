@@ -31,7 +31,7 @@ bool handshake_has_protocol(const char *versions)
 bool handshake_socket_path(const char *directory, char path[HANDSHAKE_PATH_BYTES],
                            struct error *error)
 {
-  if (directory == NULL || directory[0] == '\0') directory = getenv("TMPDIR");
+  if (directory == NULL || directory[0] == '\0') directory = secure_getenv("TMPDIR");
   if (directory == NULL || directory[0] == '\0') directory = "/tmp";
   int size = snprintf(path, HANDSHAKE_PATH_BYTES, "%s/tacos-provider-XXXXXX", directory);
   if (size < 0 || size + (int)sizeof("/socket") > HANDSHAKE_PATH_BYTES)

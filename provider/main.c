@@ -8,7 +8,6 @@
 #include "provider/server.h"
 #include "provider/tls.h"
 
-#include <libgen.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -36,15 +35,15 @@ static void set_signals(bool is_debug)
 
 static const char *first_set(const char *first, const char *second)
 {
-  const char *value = getenv(first);
-  return value != NULL && value[0] != '\0' ? value : getenv(second);
+  const char *value = secure_getenv(first);
+  return value != NULL && value[0] != '\0' ? value : secure_getenv(second);
 }
 
 static bool announce(struct server *server, struct arena *arena, const char *path, bool is_debug,
                      struct error *error)
 {
   struct bytes certificate = bytes_of(NULL, 0);
-  const char *client = getenv("PLUGIN_CLIENT_CERT");
+  const char *client = secure_getenv("PLUGIN_CLIENT_CERT");
   if (!is_debug && client != NULL && client[0] != '\0') {
     server->tls = tls_server_context(bytes_of_text(client), arena, &certificate, error);
     if (server->tls == NULL) return false;
@@ -60,7 +59,7 @@ static bool serve(struct provider *provider, struct memory *memory, bool is_debu
                   struct error *error)
 {
   char path[HANDSHAKE_PATH_BYTES];
-  if (!handshake_socket_path(getenv("PLUGIN_UNIX_SOCKET_DIR"), path, error)) return false;
+  if (!handshake_socket_path(secure_getenv("PLUGIN_UNIX_SOCKET_DIR"), path, error)) return false;
   struct rpc rpc = {.provider = provider, .stop = &stop};
   struct grpc_handler handler = {.context = &rpc, .call = rpc_call, .is_stream = rpc_is_stream};
   struct server server = {.handler = &handler,
@@ -73,7 +72,8 @@ static bool serve(struct provider *provider, struct memory *memory, bool is_debu
   SSL_CTX_free(server.tls);
   if (server.listener >= 0) close(server.listener);
   unlink(path);
-  rmdir(dirname(path));
+  *strrchr(path, '/') = '\0';
+  rmdir(path);
   return good;
 }
 
@@ -89,16 +89,17 @@ static int explain(void)
 int main(int argument_count, char **arguments)
 {
   bool is_debug = argument_count == 2 && strcmp(arguments[1], "--debug") == 0;
-  if (!is_debug && (argument_count != 1 || !handshake_is_cookie(getenv("TF_PLUGIN_MAGIC_COOKIE"))))
+  if (!is_debug &&
+      (argument_count != 1 || !handshake_is_cookie(secure_getenv("TF_PLUGIN_MAGIC_COOKIE"))))
     return explain();
-  if (!is_debug && !handshake_has_protocol(getenv("PLUGIN_PROTOCOL_VERSIONS"))) {
+  if (!is_debug && !handshake_has_protocol(secure_getenv("PLUGIN_PROTOCOL_VERSIONS"))) {
     fputs("terraform-provider-aws: this Terraform does not speak plugin protocol 6\n", stderr);
     return 1;
   }
   set_signals(is_debug);
   struct provider_environment environment = {
-      .state_path = getenv("TACOS_REHEARSAL_STATE"),
-      .account = getenv("TACOS_REHEARSAL_ACCOUNT"),
+      .state_path = secure_getenv("TACOS_REHEARSAL_STATE"),
+      .account = secure_getenv("TACOS_REHEARSAL_ACCOUNT"),
       .region = first_set("AWS_REGION", "AWS_DEFAULT_REGION"),
   };
   struct memory memory = {0};

@@ -70,13 +70,9 @@ static int fixed_payload(uint8_t type, size_t *length_bytes)
 static bool read_parts(struct shape *shape, uint8_t type, uint64_t *parts)
 {
   bool is_map = (type & 0xf0) == 0x80 || type >= 0xde;
-  if (type < 0xa0) {
-    *parts = type & 0x0f;
-  } else if (type < 0xdc) {
-    return false;
-  } else if (!read_length(shape, type % 2 == 0 ? 2 : 4, parts)) {
-    return false;
-  }
+  bool is_short = type < 0xa0; /* the count is in the type byte */
+  *parts = type & 0x0f;
+  if (!is_short && (type < 0xdc || !read_length(shape, type % 2 == 0 ? 2 : 4, parts))) return false;
   if (is_map) *parts *= 2;
   return *parts <= shape->input.size - shape->offset; /* each takes a byte at least */
 }
