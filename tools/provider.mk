@@ -48,17 +48,19 @@ $(foreach test,$(PROVIDER_FUZZ:.c=),$(eval \
 $(foreach test,$(PROVIDER_FUZZ:.c=),$(eval \
   $(call PROVIDER_PROGRAM,asan,$(test),tests/fuzz/replay.c $(PROVIDER_HELPERS))))
 
-# $(call INSTALL_PROVIDER,program): into the mirror, of which Terraform wants one version only.
+# $(call INSTALL_PROVIDER,command): into the mirror, of which Terraform wants one version only. The
+# command's last argument, which is not written here, is where the program goes.
 define INSTALL_PROVIDER
 	@rm -rf $(PROVIDER_MIRROR) && mkdir -p $(dir $(PROVIDER_BINARY))
-	@cp $(1) $(PROVIDER_BINARY)
+	@$(1) $(PROVIDER_BINARY)
 	@echo "$(PROVIDER_BINARY)"
 endef
 
 .PHONY: provider
 provider: build/release/terraform-provider-aws ## the offline Terraform provider, into its mirror
-	$(call INSTALL_PROVIDER,$<)
+	$(call INSTALL_PROVIDER,objcopy --strip-all $<)
 
+# The same with sanitizers, for a rehearsal that looks for mistakes of the provider.
 .PHONY: provider-asan
 provider-asan: build/asan/terraform-provider-aws
-	$(call INSTALL_PROVIDER,$<)
+	$(call INSTALL_PROVIDER,cp $<)
