@@ -49,15 +49,17 @@ CC_fuzz        := $(CLANG)
 ROOMS    := base ops store net load queue bus room sale shield aws api
 SOURCES  := $(sort $(foreach room,$(ROOMS),$(wildcard src/$(room)/*.c)))
 COMMANDS := $(sort $(wildcard src/cmd/*.c))
-UNIT     := $(sort $(wildcard tests/unit/*/test_*.c))
+# The provider's link other libraries: tools/provider.mk.
+UNIT     := $(filter-out tests/unit/provider/%,$(sort $(wildcard tests/unit/*/test_*.c)))
 SIM      := $(sort $(wildcard tests/sim/*.c))
 SIM_LIB  := $(filter-out tests/sim/sim_%.c,$(SIM))
-FUZZ     := $(sort $(wildcard tests/fuzz/fuzz_*.c))
+PROVIDER_FUZZ := $(sort $(wildcard tests/fuzz/fuzz_terraform_*.c))
+FUZZ     := $(filter-out $(PROVIDER_FUZZ),$(sort $(wildcard tests/fuzz/fuzz_*.c)))
 BENCHES  := $(sort $(wildcard bench/bench_*.c))
 # What benchmarks share, peers included: every other file beside them.
 BENCH_LIB := $(sort $(filter-out $(BENCHES),$(wildcard bench/*.c)))
 # Helpers that unit tests share: every other file beside them.
-UNIT_LIB := $(sort $(filter-out $(UNIT),$(wildcard tests/unit/*/*.c)))
+UNIT_LIB := $(sort $(filter-out $(UNIT) tests/unit/provider/%,$(wildcard tests/unit/*/*.c)))
 
 objects = $(patsubst %.c,build/$(1)/%.o,$(2))
 
@@ -115,6 +117,7 @@ $(foreach test,$(BENCHES:.c=),$(eval $(call PROGRAM,release,$(test),$(BENCH_LIB)
 deps:
 	@tools/deps.sh
 
+include tools/provider.mk
 include tools/targets.mk
 
 -include $(shell find build -name '*.d' 2>/dev/null)

@@ -8,6 +8,7 @@ packages="
   clang clang-14 clang-format clang-tidy libclang-rt-14-dev
   libssl-dev libargon2-dev libnghttp2-dev libcurl4-openssl-dev zlib1g-dev libxxhash-dev libzstd-dev
   libqrencode-dev
+  libprotobuf-c-dev protobuf-c-compiler libmsgpack-dev
   libcmocka-dev librocksdb-dev
   python3 python3-pytest python3-requests python3-yaml
   curl nghttp2-client wrk nginx-light

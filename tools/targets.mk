@@ -14,15 +14,16 @@ TSAN_TESTS := ops/test_metrics net/test_ring net/test_tls_threads net/test_react
 # $(call matching,text,words): the words that contain the text; all when it is empty.
 matching = $(if $(1),$(foreach word,$(2),$(if $(findstring $(1),$(word)),$(word))),$(2))
 
-UNIT_PROGRAMS   := $(UNIT:%.c=build/asan/%)
+UNIT_PROGRAMS   := $(UNIT:%.c=build/asan/%) $(PROVIDER_UNIT:%.c=build/asan/%)
 TSAN_PROGRAMS   := $(patsubst %.c,build/tsan/%,$(wildcard $(TSAN_TESTS:%=tests/unit/%.c)))
 SIM_PROGRAMS    := $(patsubst %.c,build/sim/%,$(filter tests/sim/sim_%,$(SIM)))
-REPLAY_PROGRAMS := $(FUZZ:%.c=build/asan/%)
-FUZZ_PROGRAMS   := $(FUZZ:%.c=build/fuzz/%)
+REPLAY_PROGRAMS := $(FUZZ:%.c=build/asan/%) $(PROVIDER_FUZZ:%.c=build/asan/%)
+FUZZ_PROGRAMS   := $(FUZZ:%.c=build/fuzz/%) $(PROVIDER_FUZZ:%.c=build/fuzz/%)
 BENCH_PROGRAMS  := $(BENCHES:%.c=build/release/%)
 # What Python tests run besides build/tacos.
 CLI_PROGRAMS    := $(patsubst %.c,build/release/%,$(sort $(wildcard tests/cli/*.c tests/api/*.c)))
-PYTHON_TESTS    := $(sort $(wildcard tests/api/test_*.py tests/cli/test_*.py tests/tools/test_*.py))
+PYTHON_TESTS    := $(sort $(wildcard tests/api/test_*.py tests/cli/test_*.py tests/tools/test_*.py \
+                     infra/tests/test_*.py))
 
 # <kind>:<program> for tools/test, which knows how each kind is run; the slow ones first.
 TEST_LIST := $(call matching,$(ONLY),$(SIM_PROGRAMS:%=sim:%) $(PYTHON_TESTS:%=python:%) \
@@ -43,6 +44,13 @@ demo-onsale: build/tacos ## a minute of 30,000 requests/s for 50,000 seats, and 
 test: build/tacos $(TEST_PROGRAMS) | deps ## every test; ONLY=text for those whose path contains it
 	@PYTHON=$(PYTHON) tools/test $(TEST_LIST)
 test: $(CLI_PROGRAMS)
+# Without an engine infra/tests is skipped, and says why.
+TERRAFORM := $(shell command -v terraform || command -v tofu)
+test: $(if $(TERRAFORM),$(if $(filter python:infra/%,$(TEST_LIST)),provider))
+
+.PHONY: infra
+infra: provider ## the AWS platform: format, tests, and a rehearsal of each environment, offline
+	@tools/infra
 
 .PHONY: tsan
 tsan: $(TSAN_PROGRAMS) | deps ## the tests that start threads, under ThreadSanitizer
@@ -83,9 +91,10 @@ ci: ## test, lint, a longer simulation and a short fuzz of every target
 	$(MAKE) fuzz SECONDS=20
 
 # --- lint ---
-C_FILES  := $(sort $(wildcard src/*/*.[ch] tests/*/*.[ch] tests/unit/*/*.[ch] bench/*.[ch]))
+C_FILES  := $(sort $(wildcard src/*/*.[ch] tests/*/*.[ch] tests/unit/*/*.[ch] bench/*.[ch] \
+              provider/*.[ch]))
 HEADERS  := $(filter %.h,$(C_FILES))
-TIDY     := $(patsubst %.c,build/lint/%.tidy,$(SOURCES) $(COMMANDS))
+TIDY     := $(patsubst %.c,build/lint/%.tidy,$(SOURCES) $(COMMANDS) $(PROVIDER))
 
 .PHONY: lint
 lint: deps ## sizes, rooms, format, clang-tidy: findings with file and line
@@ -103,9 +112,9 @@ lint-format:
 lint-tidy: $(TIDY)
 
 # Stamps, so that an unchanged file is not looked at again. A changed header concerns all.
-build/lint/%.tidy: %.c $(HEADERS) .clang-tidy
+build/lint/%.tidy: %.c $(HEADERS) .clang-tidy | $(PROVIDER_PROTO).h
 	@mkdir -p $(@D)
-	@clang-tidy --quiet $< -- -std=gnu17 -Isrc -D_GNU_SOURCE -DTACOS_CHECK_SLOW \
+	@clang-tidy --quiet $< -- -std=gnu17 -Isrc $(PROVIDER_INCLUDES) -D_GNU_SOURCE -DTACOS_CHECK_SLOW \
 	  -DTACOS_VERSION='""' 2>$@.log || { cat $@.log; exit 1; }
 	@touch $@
 

@@ -185,3 +185,10 @@ def test_trailing_space_is_found(tree):
 def test_missing_line_break_at_the_end_is_found(tree):
     write(tree, "src/sale/seat.c", SOURCE + "int x;")
     assert_finding(tree, "src/sale/seat.c:9: no line break at the end of the file")
+
+
+def test_provider_sources_have_tests_too(tree):
+    write(tree, "provider/plan.c", "\n")
+    assert_finding(tree, "provider/plan.c:1: no test: write tests/unit/provider/test_plan.c")
+    write(tree, "tests/unit/provider/test_plan.c", "\n")
+    assert lint(tree) == []

@@ -1,0 +1,130 @@
+# The whole platform with the values of staging: terraform test -filter=env_staging.tftest.hcl -var-file=../live/env/staging.tfvars
+
+run "staging" {
+  command = plan
+
+  module {
+    source = "../live"
+  }
+
+  assert {
+    condition     = output.environment == "staging"
+    error_message = "These are the values of staging."
+  }
+
+  # --- names of the contract ---
+
+  assert {
+    condition = toset(keys(output.tables)) == toset([
+      "ticket-tickets", "ticket-ticket-events", "ticket-reservation-reservations", "ticket-reservation-orders",
+      "ticket-reservation-idempotency", "ticket-reservation-outbox", "ticket-users",
+    ])
+    error_message = "The tables are the contract's."
+  }
+
+  assert {
+    condition = output.dead_letter_queues == {
+      traffic-tacos-inventory          = "traffic-tacos-inventory-dlq"
+      traffic-tacos-payment-webhooks   = "traffic-tacos-payment-webhooks-dlq"
+      traffic-tacos-reservation-events = "traffic-tacos-reservation-events-dlq"
+      traffic-tacos-reservation-expiry = "traffic-tacos-reservation-expiry-dlq"
+    }
+    error_message = "The queues are the contract's, each with its dead-letter queue."
+  }
+
+  assert {
+    condition = { for bus, rules in output.rules : bus => toset(rules) } == {
+      ticket-ticket-events = toset(["everything", "ticket-created", "ticket-status-changed"])
+      ticket-reservation-events = toset([
+        "everything", "payment-settled", "reservation-cancelled", "reservation-confirmed", "reservation-created",
+        "reservation-expired",
+      ])
+    }
+    error_message = "The eight rules are on the contract's buses."
+  }
+
+  assert {
+    condition     = output.cluster.name == "ticket-cluster"
+    error_message = "The cluster is ticket-cluster."
+  }
+
+  # --- roles ---
+
+  assert {
+    condition = { for name, policies in output.role_policies : name => join(" ", sort(keys(policies))) } == {
+      api    = "jwt-signing redis tables webhook-signing"
+      relay  = "buses tables"
+      worker = "queues redis tables"
+    }
+    error_message = "Each role of the binary has exactly its policies."
+  }
+
+  assert {
+    condition = !strcontains(output.role_policies["api"]["tables"], "dynamodb:Scan") && !anytrue([
+      for policy in values(output.role_policies["worker"]) : strcontains(policy, "events:PutEvents")
+    ])
+    error_message = "The API does not Scan, the worker does not publish."
+  }
+
+  assert {
+    condition = alltrue(flatten([
+      for policies in values(output.role_policies) : [
+        for policy in values(policies) : [
+          for statement in jsondecode(policy).Statement : [
+            for action in flatten([statement.Action]) : !endswith(action, "*")
+          ]
+        ]
+      ]
+    ]))
+    error_message = "No role of the binary has a wildcard action."
+  }
+
+  assert {
+    condition = alltrue(flatten([
+      for policies in values(output.role_policies) : [
+        for policy in values(policies) : [
+          for statement in jsondecode(policy).Statement : (
+            !contains(flatten([statement.Resource]), "*") || join(" ", flatten([statement.Action])) == "dynamodb:ListStreams"
+          )
+        ]
+      ]
+    ]))
+    error_message = "No role of the binary has a wildcard resource, but for ListStreams, which knows none."
+  }
+
+  assert {
+    condition = toset(flatten([
+      for statement in jsondecode(output.role_policies["relay"]["buses"]).Statement : [
+        for resource in flatten([statement.Resource]) : split("/", resource)[1]
+      ]
+    ])) == toset(["ticket-ticket-events", "ticket-reservation-events"])
+    error_message = "The relay publishes to the two buses."
+  }
+
+  # --- what staging is ---
+
+  assert {
+    condition     = output.profile.nat_gateways == 2
+    error_message = "Staging has a NAT gateway in each zone."
+  }
+
+  assert {
+    condition     = output.profile.protected == false
+    error_message = "Staging comes and goes."
+  }
+
+  assert {
+    condition     = jsonencode(output.profile.redis) == jsonencode({ node_type = "cache.m7g.large", start = 2, min = 2, max = 4 })
+    error_message = "Redis of staging has 2 shards of cache.m7g.large, up to 4."
+  }
+
+  assert {
+    condition     = output.profile.table_max_units.write == 20000
+    error_message = "The tables of staging are capped."
+  }
+
+  assert {
+    condition     = contains(output.profile.rules_of_web_acl, "bot-control")
+    error_message = "Staging has Bot Control: what works here works in prod."
+  }
+}
