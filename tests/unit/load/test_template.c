@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include <cmocka.h>
 
@@ -145,7 +146,7 @@ static void test_names(void **state)
 {
   (void)state;
   struct template_names names = {0};
-  char texts[LOAD_NAMES_MAX + 1][8];
+  char texts[LOAD_NAMES_MAX + 1][16];
   for (int i = 0; i < LOAD_NAMES_MAX + 1; i++) {
     snprintf(texts[i], sizeof texts[i], "n%d", i);
     int place = template_name(&names, bytes_of_text(texts[i]));
