@@ -19,8 +19,8 @@ struct serve_options {
   bool tls_self;
   const char *tls_certificate; /* NULL: none */
   const char *tls_key;
-  const char *web_directory;        /* NULL: none */
-  const char *jwks_file;            /* NULL: none */
+  const char *web_directory;                      /* NULL: none */
+  const char *jwks_file;                          /* NULL: none */
   bool limits_address, limits_user, limits_joins; /* whether the rates below were given */
   uint32_t address_rate, user_rate;               /* requests a second; 0: no limit */
   uint32_t join_rate;                             /* a minute */
