@@ -26,6 +26,7 @@ bool room_ask_commit(struct room_run *run, struct room_span *span)
     return true;
   }
   enum store_status status = plan_commit(&run->plan, &result, &run->error);
+  if (status == STORE_UNAVAILABLE) run->busy = true;
   if (status != STORE_OK) {
     if (!room_process_was_spoiled(run))
       room_run_fail(run, "the commit gives %s: %s", store_status_name(status), run->error.message);

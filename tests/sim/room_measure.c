@@ -91,8 +91,8 @@ void room_measure_admission(struct room_run *run, uint32_t number)
 {
   struct room_buyer *buyer = &run->buyers[run->model.places[number].buyer];
   run->totals->admitted_kind[buyer->kind]++;
-  /* A room that somebody changed was predicted as it was. */
-  if (!run->operated && run->crashes == 0) note_guess(run, buyer);
+  /* Nobody predicts what an operator does, or that all is sold. */
+  if (!run->operated && run->enough && run->crashes == 0) note_guess(run, buyer);
   if (run->mono_ms - buyer->seen_ms < SILENT_MS) return;
   run->totals->wasted++;
   if (run->crashes > 0 && run->mono_ms - run->started_ms < RESTART_MS)
@@ -189,8 +189,8 @@ static int compare_doubles(const void *left, const void *right)
 }
 
 /* Medians of predictions of more than half a minute: by what share, and by how many seconds. */
-static void guess_errors(const struct room_totals *totals, bool early, double *bias, double *share,
-                         double *seconds)
+static size_t guess_errors(const struct room_totals *totals, bool early, double *bias,
+                           double *share, double *seconds)
 {
   double *signed_shares = calloc(totals->guess_count + 1, sizeof *signed_shares);
   double *shares = calloc(totals->guess_count + 1, sizeof *shares);
@@ -214,6 +214,7 @@ static void guess_errors(const struct room_totals *totals, bool early, double *b
   free(signed_shares);
   free(shares);
   free(errors);
+  return count;
 }
 
 /* How many standard errors the bots' mean is from zero; of those who came late, from a coin's. */
@@ -239,10 +240,10 @@ void room_measure_assert(const struct room_totals *totals)
   double share;
   double seconds;
   double utilisation = totals->used / totals->usable;
-  guess_errors(totals, false, &bias, &share, &seconds);
+  size_t guesses = guess_errors(totals, false, &bias, &share, &seconds);
   bool fair = fabs(lot_z(totals)) < 4 && fabs(late_z(totals)) < 4;
   bool busy = totals->usable < SAMPLES || utilisation > 0.95;
-  bool honest = totals->guess_count < GUESSES || share < 0.5;
+  bool honest = guesses < GUESSES || share < 0.5;
   bool live = totals->wasted == totals->wasted_restart;
   if (fair && busy && honest && live) return;
   fprintf(stderr,
@@ -258,10 +259,10 @@ static void print_guesses(const struct room_totals *totals, bool early)
   double bias;
   double share;
   double seconds;
-  guess_errors(totals, early, &bias, &share, &seconds);
+  size_t count = guess_errors(totals, early, &bias, &share, &seconds);
   printf("  waits of over 30 s, predicted %s: off by %.0f s or %.1f %% in the median (bias %+.1f "
-         "%%)\n",
-         early ? "in the first minute" : "later", seconds, 100 * share, 100 * bias);
+         "%%, %zu followed)\n",
+         early ? "in the first minute" : "later", seconds, 100 * share, 100 * bias, count);
 }
 
 #define N(member) (unsigned long long)totals->member

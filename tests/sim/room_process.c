@@ -7,7 +7,7 @@
 
 #include <stdio.h>
 
-enum { STEPS_MAX = 1 << 20, ROW_SEATS = 50, HOLD_S = 60 };
+enum { STEPS_MAX = 1 << 20, ROW_SEATS = 50, HOLD_S = 60, HISTORY_MS = 60000 };
 
 /* ---- the event ---- */
 
@@ -154,11 +154,13 @@ static void close_process(struct room_run *run)
 
 void room_process_begin(struct room_run *run)
 {
-  bool large = run->buyer_count > 100000;
+  /* Small ones, so that segments and snapshots follow each other; large ones for large crowds. */
+  bool large = run->buyer_count > 5000;
   run->options = (struct store_options){
       .directory = "/data",
       .segment_bytes = large ? 64 << 20 : 1 << 20,
       .region_bytes = large ? 0 : 256 << 10,
+      .history_ms = HISTORY_MS,
       .snapshot_log_bytes = large ? 0 : random_between(&run->random, 256, 4096) << 10,
   };
   open_process(run);
@@ -209,12 +211,13 @@ void room_process_break_memory(struct room_run *run, uint32_t calls)
 
 bool room_process_was_spoiled(const struct room_run *run)
 {
-  return run->faulty && run->world->memory.calls >= run->world->memory.fail_at;
+  return run->busy || (run->faulty && run->world->memory.calls >= run->world->memory.fail_at);
 }
 
 void room_process_heal_memory(struct room_run *run)
 {
   if (room_process_was_spoiled(run)) run->totals->faults++;
+  run->busy = false;
   run->world->memory.fail_at = 0;
   run->faulty = false;
 }

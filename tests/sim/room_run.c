@@ -71,7 +71,8 @@ static void draw_settings(struct room_run *run)
   struct room_settings *settings = &run->settings;
   room_settings_init(settings);
   settings->mode = ROOM_WAITING;
-  settings->token_ttl_s = (uint32_t)random_between(random, 40, 150);
+  bool large = run->buyer_count >= LARGE;
+  settings->token_ttl_s = (uint32_t)random_between(random, 40, large ? 60 : 150);
   settings->entry_s = (uint32_t)random_between(random, 15, 60);
   settings->grace_s = (uint32_t)(random_below(random, 3) == 0 ? random_between(random, 20, 74)
                                                               : random_between(random, 80, 300));
@@ -80,16 +81,19 @@ static void draw_settings(struct room_run *run)
   double stays_s = 12 + 0.35 * settings->token_ttl_s;
   double shoppers = a_second * stays_s;
   settings->max_shoppers = shoppers < 5 ? 5 : (uint32_t)shoppers;
-  double rate = a_second * (random_below(random, 3) == 0 ? 1.1 : 4);
+  double rate = a_second * (run->wanted.buyers == 0 && random_below(random, 3) == 0 ? 1.1 : 4);
   settings->admit_per_second = rate < 1 ? 1 : rate > ROOM_RATE_MAX ? ROOM_RATE_MAX : (uint32_t)rate;
 }
 
-/* More than shoppers, and somewhat fewer than are wanted. */
+/* More than shoppers; enough for all who want some, or for most of them. */
 static void draw_seats(struct room_run *run)
 {
   run->seats = run->buyer_count / 8 + 100;
+  if (run->buyer_count >= LARGE) run->seats = run->buyer_count / 20;
   if (run->seats < 3 * run->settings.max_shoppers) run->seats = 3 * run->settings.max_shoppers;
-  double buys = 1.2 * run->seats / (run->buyer_count * 0.6 * 2.5 * 0.75);
+  run->enough = run->wanted.buyers > 0 || random_below(&run->random, 3) > 0;
+  double wanted = (run->enough ? 0.7 : 1.5) * run->seats;
+  double buys = wanted / (run->buyer_count * 0.75 * 2.5 * 0.75);
   run->buys_per_million = buys < 0.9 ? (uint32_t)(buys * 1e6) : 900000;
 }
 
@@ -100,15 +104,17 @@ static void draw_run(struct room_run *run)
   run->buyer_count = run->wanted.buyers > 0 ? run->wanted.buyers : draw_buyers(random);
   bool large = run->buyer_count >= LARGE;
   small = run->buyer_count < 1000;
-  run->rush_ms = large ? 900000 : (int64_t)random_between(random, 100, 300) * 1000;
+  run->rush_ms = large ? 1800000 : (int64_t)random_between(random, 100, 300) * 1000;
   run->opens_ms = run->now_ms + (large ? 120000 : (int64_t)random_between(random, 20000, 90000));
-  run->step_ms = large ? 50 : (uint32_t)random_between(random, 20, 120);
+  run->step_ms = large ? 45 : (uint32_t)random_between(random, 20, 50);
   run->capacity = run->buyer_count * 2 + ROOM_CAPACITY_MIN;
   if (run->buyer_count > 3000 && random_below(random, 3) == 0)
     run->capacity = run->buyer_count - 1000;
-  run->operated = !large && random_below(random, 3) == 0;
-  run->night = !large && random_below(random, 4) == 0;
-  run->fault_per_million = large || random_below(random, 3) > 0 ? 0 : 4000;
+  /* A run of so many is for its figures. */
+  bool figures = run->wanted.buyers > 0;
+  run->operated = !figures && random_below(random, 3) == 0;
+  run->night = !figures && random_below(random, 4) == 0;
+  run->fault_per_million = figures || random_below(random, 3) > 0 ? 0 : 4000;
   draw_settings(run);
   draw_seats(run);
   static const uint32_t crashes[] = {0, 2, 10, 40};

@@ -136,6 +136,7 @@ struct room_run {
   struct room_settings settings;
   uint32_t capacity, seats;
   uint32_t buys_per_million; /* of shoppers want seats */
+  bool enough;               /* seats for all who want some */
   bool night;                /* it goes on for hours, hardly anybody stays */
   bool operated;             /* somebody changes settings */
   uint32_t step_ms;
@@ -155,6 +156,7 @@ struct room_run {
   struct arena arena;
   uint64_t durable;
   bool died, faulty;
+  bool busy; /* the store took nothing: its log was behind the disk */
   uint64_t crashes;
   uint64_t admissions; /* of this process */
   int64_t started_ms;  /* monotonic */
@@ -216,7 +218,7 @@ void room_process_sync(struct room_run *run);
 /* One of the next allocations fails, until it is healed. */
 void room_process_break_memory(struct room_run *run, uint32_t calls);
 void room_process_heal_memory(struct room_run *run);
-/* Whether an allocation was made to fail since it was broken. */
+/* Whether an allocation was made to fail since it was broken, or the store was too busy. */
 bool room_process_was_spoiled(const struct room_run *run);
 
 /* ---- room_crowd.c ---- */

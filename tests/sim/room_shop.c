@@ -204,6 +204,14 @@ void room_shop_cheat(struct room_run *run, const struct room_buyer *buyer, const
 
 /* ---- holding ---- */
 
+/* False: the store was too busy, and it is tried again. */
+static bool commit(struct room_run *run, struct room_span *span)
+{
+  bool done = room_ask_commit(run, span);
+  room_process_heal_memory(run);
+  return done;
+}
+
 static void cancel(struct room_run *run, struct room_buyer *buyer)
 {
   struct sale_reservation reservation;
@@ -218,7 +226,7 @@ static void cancel(struct room_run *run, struct room_buyer *buyer)
                                           &reservation);
   if (refusal != expected) room_run_fail(run, "a cancel gives %s", refusal_name(refusal));
   if (refusal != SALE_OK) return;
-  ROOM_CHECK(run, room_ask_commit(run, &span));
+  if (!commit(run, &span)) return;
   if (span.high > span.low) sale_model_cancel(&run->sales, span.high, buyer->reservation);
 }
 
@@ -239,7 +247,7 @@ static void intend(struct room_run *run, struct room_buyer *buyer)
     buyer->mood = MOOD_CHOOSING; /* too slow */
     return;
   }
-  ROOM_CHECK(run, room_ask_commit(run, &span));
+  if (!commit(run, &span)) return;
   uint32_t number = held->payment;
   if (span.high > span.low)
     number = sale_model_intend(&run->sales, span.high, buyer->reservation, payment.intent_id);
@@ -270,7 +278,7 @@ void room_shop_hold(struct room_run *run, struct room_buyer *buyer)
 
 /* ---- paying ---- */
 
-static void settle(struct room_run *run, uint32_t number, bool approved, struct room_span *span)
+static bool settle(struct room_run *run, uint32_t number, bool approved, struct room_span *span)
 {
   struct sale_payment payment;
   char id[2 * USER_BYTES];
@@ -280,15 +288,17 @@ static void settle(struct room_run *run, uint32_t number, bool approved, struct 
   enum sale_refusal refusal = sale_payment_settle(run->sale, plan, bytes_of_text(known->id),
                                                   approved, bytes_of(id, (size_t)size), run->now_ms,
                                                   &payment);
-  ROOM_CHECK(run, refusal == SALE_OK && room_ask_commit(run, span));
+  ROOM_CHECK(run, refusal == SALE_OK);
+  if (!commit(run, span)) return false;
   bool changes = known->status == PAYMENT_PENDING || (known->status == PAYMENT_FAILED && approved);
   ROOM_CHECK(run, changes == (span->high > span->low));
-  if (!changes) return;
+  if (!changes) return true;
   sale_model_settle(&run->sales, span->high, number, approved);
-  if (!approved) return;
+  if (!approved) return true;
   run->undecided = room_run_grow(run->undecided, run->undecided_count, &run->undecided_capacity,
                                  sizeof *run->undecided);
   run->undecided[run->undecided_count++] = number;
+  return true;
 }
 
 void room_shop_pay(struct room_run *run, struct room_buyer *buyer)
@@ -303,7 +313,7 @@ void room_shop_pay(struct room_run *run, struct room_buyer *buyer)
     return;
   }
   room_crowd_at(run, buyer, room_run_later(run, 1000, 3000));
-  settle(run, buyer->payment, chance < 92, &span);
+  if (!settle(run, buyer->payment, chance < 92, &span)) return;
   room_crowd_reply(run, buyer, NEWS_PAID, buyer->payment, span.high, NULL);
 }
 

@@ -15,7 +15,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { RUNS_DEFAULT = 24 };
+enum { RUNS_DEFAULT = 20 };
 
 struct arguments {
   struct room_options options;
