@@ -399,13 +399,16 @@ void room_ask_leave(struct room_run *run, struct room_buyer *buyer)
   uint32_t number = buyer->number;
   const struct room_fate *fate = &run->model.places[number].fate;
   struct plan *plan = room_ask_plan(run);
+  /* It may have been swept away, or not yet: then it is left. */
   bool over = room_fate_is_over(fate, run->now_ms) || may_be_forgotten(run, number);
   if (random_chance(&run->random, run->fault_per_million)) room_process_break_memory(run, 12);
   enum room_status status = room_leave(run->lobby, plan, bytes_of(buyer->token, TOKEN_TEXT_BYTES));
   bool done = status == ROOM_OK && room_ask_commit(run, &span);
   ROOM_CHECK(run, done || room_process_was_spoiled(run));
   room_process_heal_memory(run);
-  if (!done || over) return;
+  if (!done) return;
+  ROOM_CHECK(run, over || span.high > span.low);
+  if (span.high == span.low) return;
   struct room_fate *left = room_model_change(&run->model, span, number);
   /* Who holds something counts until it ends. */
   if (!room_shop_holds(run, number)) left->state = FATE_LEFT;

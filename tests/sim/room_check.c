@@ -42,6 +42,8 @@ void room_check_add_shopper(struct room_run *run, uint32_t number)
   run->shoppers[run->shopper_count++] = number;
 }
 
+static const double NEW_RATE_S = 0.2;
+
 /* Whether a number that waits by the model was admitted in this tick. */
 static bool is_admitted(struct room_run *run, uint32_t number)
 {
@@ -92,11 +94,16 @@ static void check_order(struct room_run *run, struct room_span span, uint64_t ad
   }
 }
 
-/* A bucket that holds a tenth of a second, and one. */
+/*
+ * A bucket that holds a tenth of a second, and one. A rate that is new may count for the time since
+ * the tick before it was set.
+ */
 static void check_rate(struct room_run *run, uint64_t admitted)
 {
   double rate = run->model.settings.admit_per_second;
   double passed_s = (double)(run->mono_ms - run->permits_ms) / 1000;
+  if (rate > run->rate) passed_s += NEW_RATE_S;
+  run->rate = rate;
   run->permits = fmin(run->permits + rate * passed_s, 1 + rate / 10);
   run->permits_ms = run->mono_ms;
   run->permits -= (double)admitted;

@@ -90,7 +90,8 @@ static void draw_seats(struct room_run *run)
 {
   run->seats = run->buyer_count / 8 + 100;
   if (run->buyer_count >= LARGE) run->seats = run->buyer_count / 20;
-  if (run->seats < 3 * run->settings.max_shoppers) run->seats = 3 * run->settings.max_shoppers;
+  uint32_t least = (run->buyer_count >= LARGE ? 2 : 3) * run->settings.max_shoppers;
+  if (run->seats < least) run->seats = least;
   run->enough = run->wanted.buyers > 0 || random_below(&run->random, 3) > 0;
   double wanted = (run->enough ? 0.7 : 1.5) * run->seats;
   double buys = wanted / (run->buyer_count * 0.75 * 2.5 * 0.75);

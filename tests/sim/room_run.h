@@ -179,6 +179,7 @@ struct room_run {
   uint32_t *shoppers; /* numbers, some of them done already */
   uint32_t shopper_count, shopper_capacity;
   double permits; /* there may be at most so many */
+  double rate;    /* of the last tick */
   int64_t permits_ms;
   uint64_t admitted; /* since the last sample */
   int64_t sampled_ms;
