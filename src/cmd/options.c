@@ -128,7 +128,7 @@ const char *options_nearest(const char *word, const char *const *known, size_t c
     size_t size = strnlen(known[i], WORD_MAX);
     size_t distance = distance_between(word, word_size, known[i], size);
     /* With more than half of it changed it is another word. */
-    if (distance >= best || 2 * distance > size) continue;
+    if (distance >= best || 5 * distance > 2 * size) continue;
     best = distance;
     nearest = known[i];
   }
