@@ -127,7 +127,7 @@ const char *options_nearest(const char *word, const char *const *known, size_t c
   for (size_t i = 0; i < count; i++) {
     size_t size = strnlen(known[i], WORD_MAX);
     size_t distance = distance_between(word, word_size, known[i], size);
-    /* With more than half of it changed it is another word. */
+    /* With more than two fifths of it changed it is another word. */
     if (distance >= best || 5 * distance > 2 * size) continue;
     best = distance;
     nearest = known[i];
