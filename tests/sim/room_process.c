@@ -7,7 +7,7 @@
 
 #include <stdio.h>
 
-enum { STEPS_MAX = 1 << 20, ROW_SEATS = 50, HOLD_S = 60, HISTORY_MS = 60000 };
+enum { STEPS_MAX = 1 << 20, ROW_SEATS = 50, HOLD_S = 60, HISTORY_MS = 60000, STEADY_MS = 3000 };
 
 /* ---- the event ---- */
 
@@ -189,6 +189,8 @@ void room_process_crash(struct room_run *run)
   room_run_tell(run, "crash %llu, recovered %llu", (unsigned long long)run->crashes,
                 (unsigned long long)store_appended(run->store));
   ROOM_CHECK(run, run->room != NULL);
+  /* A room begins without permits. */
+  if (run->steady_ms < run->now_ms + STEADY_MS) run->steady_ms = run->now_ms + STEADY_MS;
   room_check_recovered(run);
 }
 

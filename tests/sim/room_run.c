@@ -25,6 +25,7 @@ void room_run_fail(const struct room_run *run, const char *format, ...)
   va_end(arguments);
   fprintf(stderr, "\nreplay: build/sim/tests/sim/sim_room --seed %llu --runs 1",
           (unsigned long long)run->wanted.seed);
+  if (run->wanted.small) fprintf(stderr, " --small");
   if (run->wanted.buyers > 0) fprintf(stderr, " --buyers %u", run->wanted.buyers);
   if (run->wanted.crashes != UINT32_MAX) fprintf(stderr, " --crashes %u", run->wanted.crashes);
   fprintf(stderr, "\n");
@@ -58,9 +59,10 @@ int64_t room_run_later(struct room_run *run, int64_t least_ms, int64_t most_ms)
 
 /* ---- what this run is like ---- */
 
-static uint32_t draw_buyers(struct random *random)
+static uint32_t draw_buyers(const struct room_run *run, struct random *random)
 {
-  if (random_below(random, 4) == 0) return (uint32_t)random_between(random, 1500, 4000);
+  if (!run->wanted.small && random_below(random, 4) == 0)
+    return (uint32_t)random_between(random, 1500, 4000);
   return (uint32_t)random_between(random, 40, 500);
 }
 
@@ -101,10 +103,9 @@ static void draw_seats(struct room_run *run)
 static void draw_run(struct room_run *run)
 {
   struct random *random = &run->random;
-  bool small;
-  run->buyer_count = run->wanted.buyers > 0 ? run->wanted.buyers : draw_buyers(random);
+  run->buyer_count = run->wanted.buyers > 0 ? run->wanted.buyers : draw_buyers(run, random);
   bool large = run->buyer_count >= LARGE;
-  small = run->buyer_count < 1000;
+  bool small = run->buyer_count < 1000;
   run->rush_ms = large ? 1800000 : (int64_t)random_between(random, 100, 300) * 1000;
   run->opens_ms = run->now_ms + (large ? 120000 : (int64_t)random_between(random, 20000, 90000));
   run->step_ms = large ? 45 : (uint32_t)random_between(random, 20, 50);
@@ -120,8 +121,8 @@ static void draw_run(struct room_run *run)
   draw_seats(run);
   static const uint32_t crashes[] = {0, 2, 10, 40};
   uint32_t wanted = run->wanted.crashes;
-  if (wanted == UINT32_MAX)
-    wanted = small ? crashes[random_below(random, 4)] : crashes[random_below(random, 2)];
+  if (wanted == UINT32_MAX) wanted = crashes[random_below(random, small ? 4 : 2)];
+  if (run->wanted.small) wanted = crashes[3];
   if (wanted == 0) return;
   run->crash_every_ms = (run->opens_ms - run->now_ms + run->rush_ms * 2) / wanted;
 }

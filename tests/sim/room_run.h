@@ -115,6 +115,7 @@ struct room_totals {
 struct room_options {
   uint64_t seed;
   uint32_t buyers;  /* 0: drawn */
+  bool small;       /* few buyers, many crashes */
   uint32_t crashes; /* in this run; UINT32_MAX: drawn */
   bool verbose;
 };

@@ -3,10 +3,11 @@
  * away and come back, bots, a server that dies at any moment. Every answer is held against a model
  * of the contract, and at the end there are figures: what bots gain, how busy checkout was.
  *
- *     sim_room [--seed N] [--runs N] [--buyers N] [--crashes N] [--forever] [--verbose]
+ *     sim_room [--seed N] [--runs N] [--buyers N] [--crashes N] [--small] [--forever] [--verbose]
  *
  * One rush has one seed; rushes follow with seed + 1, + 2, ... With --crashes until that many were
- * met; with --buyers it is one rush of so many buyers, and --crashes are in it.
+ * met, in small rushes (--small) with many each; with --buyers it is one rush of so many buyers,
+ * and --crashes are in it.
  */
 #include "sim/room_run.h"
 
@@ -32,6 +33,8 @@ static bool parse(int count, char **texts, struct arguments *arguments)
     bool has_number = i + 1 < count;
     if (strcmp(texts[i], "--forever") == 0)
       arguments->forever = true;
+    else if (strcmp(texts[i], "--small") == 0)
+      arguments->options.small = true;
     else if (strcmp(texts[i], "--verbose") == 0)
       arguments->options.verbose = true;
     else if (strcmp(texts[i], "--seed") == 0 && has_number)
@@ -45,7 +48,10 @@ static bool parse(int count, char **texts, struct arguments *arguments)
     else
       return false;
   }
-  if (arguments->options.buyers == 0) return true;
+  if (arguments->options.buyers == 0) {
+    if (arguments->crashes > 0) arguments->options.small = true;
+    return true;
+  }
   arguments->options.crashes = (uint32_t)arguments->crashes;
   arguments->crashes = 0;
   arguments->runs = 1;
@@ -72,8 +78,8 @@ int main(int count, char **texts)
   struct arguments arguments;
   struct room_totals totals = {0};
   if (!parse(count, texts, &arguments)) {
-    fprintf(stderr, "usage: sim_room [--seed N] [--runs N] [--buyers N] [--crashes N] [--forever] "
-                    "[--verbose]\n");
+    fprintf(stderr, "usage: sim_room [--seed N] [--runs N] [--buyers N] [--crashes N] [--small] "
+                    "[--forever] [--verbose]\n");
     return 2;
   }
   double begin = seconds_now();
