@@ -124,7 +124,7 @@ static void draw_run(struct room_run *run)
   if (wanted == UINT32_MAX) wanted = crashes[random_below(random, small ? 4 : 2)];
   if (run->wanted.small) wanted = crashes[3];
   if (wanted == 0) return;
-  run->crash_every_ms = (run->opens_ms - run->now_ms + run->rush_ms * 2) / wanted;
+  run->crash_every_ms = (run->opens_ms - run->now_ms + run->rush_ms) / wanted;
 }
 
 /* ---- turns ---- */

@@ -109,7 +109,8 @@ struct room_totals {
   uint64_t bot_pairs, late_pairs, late_wins;
   struct room_guess *guesses;
   size_t guess_count, guess_capacity;
-  double peak_bytes; /* of a room, beside the store, for each place */
+  uint32_t most_places; /* of one room */
+  double place_bytes;   /* for each of them, beside the store */
 };
 
 struct room_options {

@@ -16,7 +16,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { RUNS_DEFAULT = 20 };
+enum { RUNS_DEFAULT = 16 };
 
 struct arguments {
   struct room_options options;
