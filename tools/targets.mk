@@ -57,7 +57,8 @@ tsan: $(TSAN_PROGRAMS) | deps ## the tests that start threads, under ThreadSanit
 	@tools/test $(TSAN_PROGRAMS:%=tsan:%)
 
 .PHONY: bench
-bench: $(call matching,$(BENCH),$(BENCH_PROGRAMS)) build/tacos ## into docs/benchmarks.md; BENCH=store
+bench: build/tacos
+bench: $(call matching,$(BENCH),$(BENCH_PROGRAMS)) ## into docs/benchmarks.md; BENCH=store
 	@tools/bench $(call matching,$(BENCH),$(BENCH_PROGRAMS) bench/bench_platform.py)
 
 # Not linked in: it runs beside, on another core.

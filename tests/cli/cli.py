@@ -16,8 +16,8 @@ WRITER = ROOT / "build" / "release" / "tests" / "cli" / "store_writer"
 # Longer than anything here takes on a loaded machine; a test that needs it has failed.
 TIMEOUT_S = 60
 
-# The seven of the contract, and those of queues, messages, buses, deliveries, the archive and rooms,
-# in which the first start puts the platform's own (src/sale/wiring.c).
+# The seven of the contract, and those of queues, messages, buses, deliveries, the archive and
+# rooms, in which the first start puts the platform's own (src/sale/wiring.c).
 TABLES_IN_ALL = 13
 
 INSTANT = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"
