@@ -52,9 +52,9 @@ void room_measure_sample(struct room_run *run)
   uint32_t shoppers = room_check_shoppers(run);
   if (shoppers > counts.shoppers)
     room_run_fail(run, "%u shoppers, and the room counts %u", shoppers, counts.shoppers);
-  if (run->model.count > run->totals->most_places) {
-    run->totals->most_places = run->model.count;
-    run->totals->place_bytes = (double)counts.memory_bytes / run->model.count;
+  if (counts.waiting > run->totals->most_waiting) {
+    run->totals->most_waiting = counts.waiting;
+    run->totals->waiter_bytes = (double)counts.memory_bytes / counts.waiting;
   }
   const struct room_settings *settings = &run->model.settings;
   bool by_rate = is_by_rate(run);
@@ -275,9 +275,9 @@ void room_measure_print(const struct room_totals *totals, uint64_t first, uint64
          (unsigned long long)first, (unsigned long long)last, N(runs), N(buyers), N(crashes),
          N(torn), N(lost), N(faults), seconds);
   printf("  line: %llu places, %llu asked for again (%llu after a crash, same token), %llu looks, "
-         "%llu forged, %llu given up, %llu full; %.1f bytes for each of %u places\n",
+         "%llu forged, %llu given up, %llu full; %.1f bytes for each of %u waiters\n",
          N(joins), N(again), N(restored), N(looks), N(forged), N(forgotten), N(full),
-         totals->place_bytes, totals->most_places);
+         totals->waiter_bytes, totals->most_waiting);
   printf("  door: %llu admitted, %llu entered, %llu walked in, %llu too late; %llu passes refused, "
          "%llu shared\n",
          N(admissions), N(entries), N(walked_in), N(too_late), N(refused_passes), N(shared));

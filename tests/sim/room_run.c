@@ -119,10 +119,10 @@ static void draw_run(struct room_run *run)
   run->fault_per_million = figures || random_below(random, 3) > 0 ? 0 : 4000;
   draw_settings(run);
   draw_seats(run);
-  static const uint32_t crashes[] = {0, 2, 10, 40};
+  static const uint32_t crashes[] = {0, 2, 8, 20};
   uint32_t wanted = run->wanted.crashes;
   if (wanted == UINT32_MAX) wanted = crashes[random_below(random, small ? 4 : 2)];
-  if (run->wanted.small) wanted = crashes[3];
+  if (run->wanted.small) wanted = 2 * crashes[3];
   if (wanted == 0) return;
   run->crash_every_ms = (run->opens_ms - run->now_ms + run->rush_ms) / wanted;
 }
