@@ -9,8 +9,8 @@ void shuffle_init(struct shuffle *shuffle, const uint8_t seed[SHUFFLE_SEED_BYTES
   uint8_t digest[HASH_SHA256_BYTES];
   memcpy(text, seed, SHUFFLE_SEED_BYTES);
   memcpy(text + SHUFFLE_SEED_BYTES, SHUFFLE_ALGORITHM, LABEL_BYTES);
-  for (uint8_t round = 0; round < SHUFFLE_ROUNDS; round++) {
-    text[sizeof text - 1] = round;
+  for (int round = 0; round < SHUFFLE_ROUNDS; round++) {
+    text[sizeof text - 1] = (uint8_t)round;
     hash_sha256(bytes_of(text, sizeof text), digest);
     shuffle->keys[round] = __builtin_bswap64(bytes_get_u64(digest));
   }
