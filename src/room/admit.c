@@ -145,9 +145,9 @@ static bool admit_some(struct room *room, uint32_t wanted, uint32_t *budget, int
   }
   if (!planned || batch.count == 0 || !batch_commit(room, &batch, plan)) return false;
   for (uint32_t i = 0; i < batch.count; i++) {
-    struct shopper *shopper = shopping_add(room, batch.numbers[i]);
-    shopper->admitted_ms = wall_ms;
-    shopper->expires_ms = expires_ms;
+    const struct shopper shopper = {
+        .number = batch.numbers[i], .admitted_ms = wall_ms, .expires_ms = expires_ms};
+    shopping_add(room, &shopper);
     note_probe(room, batch.numbers[i], room->lobby->mono_ms);
   }
   pace_take(&room->pace, batch.count);
@@ -221,14 +221,6 @@ static void sweep(struct room *room, uint32_t looks)
   for (int plans = 0; plans < PLANS_PER_TICK && sweep_some(room, &looks); plans++) continue;
 }
 
-/* Who left with a hold pending is gone, and counts until it ends. */
-static bool has_shopper(const struct room *room, uint32_t chunk)
-{
-  for (uint32_t i = 0; i < ROOM_CHUNK; i++)
-    if (shoppers_find(&room->shoppers, chunk * ROOM_CHUNK + i) != NULL) return true;
-  return false;
-}
-
 /* A chunk of which everybody is gone takes no memory any more; one in a tick. */
 static void forget(struct room *room)
 {
@@ -239,9 +231,7 @@ static void forget(struct room *room)
   if (room->forget_next >= full) room->forget_next = 0;
   uint32_t chunk = room->forget_next++;
   /* The last one in the store tells which numbers were given out. */
-  if (chunk == (room->durable_next - 1) / ROOM_CHUNK || !waiters_is_gone(waiters, chunk) ||
-      has_shopper(room, chunk))
-    return;
+  if (chunk == (room->durable_next - 1) / ROOM_CHUNK || !waiters_is_gone(waiters, chunk)) return;
   struct plan *plan = lobby_plan(room->lobby);
   if (room_plan_delete(room, plan, ROOM_ITEM_WAITERS, chunk, 0) &&
       room_plan_delete(room, plan, ROOM_ITEM_STATES, chunk, 0) &&

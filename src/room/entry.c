@@ -4,15 +4,13 @@
 struct entry_hook {
   struct room *room;
   uint32_t number;
-  enum waiter_state state;
-  struct shopper shopper; /* with ENTERED from the line: a new one */
+  struct shopper shopper; /* of who walked in: a new one */
 };
 
-static struct entry_hook *new_hook(struct room *room, struct plan *plan, uint32_t number,
-                                   enum waiter_state state)
+static struct entry_hook *new_hook(struct room *room, struct plan *plan, uint32_t number)
 {
   struct entry_hook *hook = arena_alloc(plan->arena, sizeof *hook);
-  if (hook != NULL) *hook = (struct entry_hook){.room = room, .number = number, .state = state};
+  if (hook != NULL) *hook = (struct entry_hook){.room = room, .number = number};
   return hook;
 }
 
@@ -43,7 +41,7 @@ static enum room_status enter_admitted(struct room *room, struct plan *plan,
   struct shopper changed = *shopper;
   changed.entered_ms = wall_ms;
   changed.expires_ms = wall_ms + (int64_t)room->record.settings.token_ttl_s * 1000;
-  struct entry_hook *hook = new_hook(room, plan, shopper->number, WAITER_ENTERED);
+  struct entry_hook *hook = new_hook(room, plan, shopper->number);
   if (hook == NULL || !shopping_plan_change(room, plan, &changed, (struct bytes){NULL, 0}))
     return ROOM_UNAVAILABLE;
   plan_after(plan, after_admitted, hook);
@@ -57,11 +55,7 @@ static void after_walked_in(void *context, uint64_t sequence)
   const struct entry_hook *hook = context;
   struct room *room = hook->room;
   line_set_state(room, hook->number, WAITER_ENTERED);
-  struct shopper *shopper = shopping_add(room, hook->number);
-  shopper->admitted_ms = hook->shopper.admitted_ms;
-  shopper->entered_ms = hook->shopper.entered_ms;
-  shopper->expires_ms = hook->shopper.expires_ms;
-  room->entered++;
+  shopping_add(room, &hook->shopper);
   metric_add(&room->metrics.admissions, 1);
   metric_add(&room->metrics.entries, 1);
 }
@@ -74,7 +68,7 @@ static enum room_status walk_in(struct room *room, struct plan *plan, uint32_t n
     entry->eta_s = pace_round_s(1);
     return ROOM_NOT_READY;
   }
-  struct entry_hook *hook = new_hook(room, plan, number, WAITER_ENTERED);
+  struct entry_hook *hook = new_hook(room, plan, number);
   if (hook == NULL || !shoppers_reserve(&room->shoppers, 1)) return ROOM_UNAVAILABLE;
   hook->shopper = (struct shopper){
       .number = number,
@@ -102,10 +96,7 @@ enum room_status room_enter(struct lobby *lobby, struct plan *plan, struct bytes
   if (state == WAITER_WAITING && room_is_open(room))
     return walk_in(room, plan, token.number, wall_ms, entry);
   if (state == WAITER_WAITING) {
-    uint32_t position = room->phase == PHASE_LINE
-                            ? ranks_before(&room->line, line_place(room, token.number)) + 1
-                            : room->line.total;
-    entry->eta_s = room_eta_s(room, position, wall_ms);
+    entry->eta_s = room_eta_s(room, line_position(room, token.number), wall_ms);
     return ROOM_NOT_READY;
   }
   const struct shopper *shopper = shoppers_find(&room->shoppers, token.number);
@@ -149,7 +140,7 @@ enum room_status room_leave(struct lobby *lobby, struct plan *plan, struct bytes
   if (state == WAITER_EXPIRED || state == WAITER_LEFT) return ROOM_OK;
   const struct shopper *shopper = shoppers_find(&room->shoppers, token.number);
   if (shopper != NULL && shopper->holds > 0) return leave_with_hold(room, plan, shopper);
-  struct entry_hook *hook = new_hook(room, plan, token.number, WAITER_LEFT);
+  struct entry_hook *hook = new_hook(room, plan, token.number);
   if (hook == NULL || !admit_plan_state(room, plan, token.number, WAITER_LEFT) ||
       (shopper != NULL && !room_plan_delete(room, plan, ROOM_ITEM_SHOPPER, token.number, 0)))
     return ROOM_UNAVAILABLE;

@@ -29,13 +29,11 @@ static uint64_t hash_of(struct room *room, const struct room_joiner *joiner)
 static bool find_chunk(struct room *room, uint32_t chunk, int64_t *base_ms, uint32_t *count,
                        struct bytes *entries)
 {
+  struct value item;
   struct arena *arena = &room->lobby->arena;
   arena_reset(arena);
-  struct value partition = value_make_string(arena, room_key(arena, room->record.event_id));
-  struct value sort = value_make_string(arena, room_sort_key(arena, ROOM_ITEM_WAITERS, chunk, 0));
-  if (!value_present(partition) || !value_present(sort)) return false;
-  struct value item = store_find(room->lobby->table, partition, sort);
-  return value_present(item) && room_waiters_read(item, base_ms, count, entries);
+  return room_look_up(room, arena, ROOM_ITEM_WAITERS, chunk, &item) && value_present(item) &&
+         room_waiters_read(item, base_ms, count, entries);
 }
 
 /* The hash and arrival of a number; false without memory to look. */
@@ -211,12 +209,8 @@ static bool describe(struct room *room, const struct room_joining *joining,
   token_sign(room->lobby->signer, TOKEN_WAITING, &token, joined->token);
   joined->number = joining->number;
   joined->again = joining->again;
-  if (waiters_state(&room->waiters, joining->number) != WAITER_WAITING)
-    joined->position = 0;
-  else if (room->phase != PHASE_LINE)
-    joined->position = room->line.total;
-  else
-    joined->position = ranks_before(&room->line, line_place(room, joining->number)) + 1;
+  bool waits = waiters_state(&room->waiters, joining->number) == WAITER_WAITING;
+  joined->position = waits ? line_position(room, joining->number) : 0;
   return true;
 }
 

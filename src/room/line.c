@@ -12,6 +12,12 @@ uint32_t line_number(const struct room *room, uint32_t place)
   return by_lot ? shuffle_number(&room->shuffle, place) : place;
 }
 
+uint32_t line_position(const struct room *room, uint32_t number)
+{
+  if (room->phase != PHASE_LINE) return room->line.total;
+  return ranks_before(&room->line, line_place(room, number)) + 1;
+}
+
 /* Where the number is in the line that is being drawn; false: it is not drawn yet. */
 static bool drawn_place(const struct room *room, uint32_t number, uint32_t *place)
 {

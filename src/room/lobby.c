@@ -41,6 +41,16 @@ bool room_plan_delete(struct room *room, struct plan *plan, enum room_item_kind 
   return true;
 }
 
+bool room_look_up(const struct room *room, struct arena *arena, enum room_item_kind kind,
+                  uint32_t number, struct value *item)
+{
+  struct value partition = value_make_string(arena, room_key(arena, room->record.event_id));
+  struct value sort = value_make_string(arena, room_sort_key(arena, kind, number, 0));
+  if (!value_present(partition) || !value_present(sort)) return false;
+  *item = store_find(room->lobby->table, partition, sort);
+  return true;
+}
+
 /* ---- rooms ---- */
 
 static void free_room(struct room *room)
@@ -161,24 +171,16 @@ static bool load_settings(struct lobby *lobby, struct value item, struct error *
 
 static bool load_shopper(struct room *room, uint32_t number, struct value item, struct error *error)
 {
-  struct shopper read = {0};
+  struct shopper shopper = {.number = number};
   struct bytes user_id;
-  if (!room_shopper_read(item, &read, &user_id) ||
+  if (!room_shopper_read(item, &shopper, &user_id) ||
       waiters_state(&room->waiters, number) == WAITER_ABSENT)
     return damaged(error, item);
   if (!shoppers_reserve(&room->shoppers, 1))
     return error_set(error, ERROR_NO_MEMORY, "no memory for a room's shoppers");
-  struct shopper *shopper = shopping_add(room, number);
-  shopper->admitted_ms = read.admitted_ms;
-  shopper->entered_ms = read.entered_ms;
-  shopper->expires_ms = read.expires_ms;
-  shopper->holds = read.holds;
-  shopper->finished = read.finished;
-  shopper->bound = user_id.size > 0;
-  shopper->buyer = token_name_of(room->lobby->signer, BYTES("buyer"), room->record.event_id,
-                                 user_id);
-  if (shopper->holds > 0) room->unheld--;
-  if (shopper->entered_ms > 0) room->entered++;
+  shopper.bound = user_id.size > 0;
+  shopper.buyer = shopping_name(room, user_id);
+  shopping_add(room, &shopper);
   return true;
 }
 

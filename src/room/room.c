@@ -62,8 +62,7 @@ static void view_waiting(struct room *room, int64_t wall_ms, struct room_view *v
   view->standing = STANDING_WAITING;
   view->ready_for_entry = room_is_open(room);
   if (view->ready_for_entry) return;
-  view->position = view->opened ? ranks_before(&room->line, line_place(room, view->number)) + 1
-                                : room->line.total;
+  view->position = line_position(room, view->number);
   view->eta_s = room_eta_s(room, view->position, wall_ms);
   probe(room, view);
 }

@@ -109,6 +109,10 @@ bool room_plan_put(struct room *room, struct plan *plan, struct value item);
 bool room_plan_delete(struct room *room, struct plan *plan, enum room_item_kind kind,
                       uint32_t number, uint32_t offset);
 
+/* The item of a kind, VALUE_NONE when there is none; false when there is no memory to look. */
+bool room_look_up(const struct room *room, struct arena *arena, enum room_item_kind kind,
+                  uint32_t number, struct value *item);
+
 /* The room of a valid token whose number was given out; NULL otherwise. */
 struct room *lobby_verify(struct lobby *lobby, enum token_kind kind, struct bytes text,
                           struct token *token);
@@ -117,6 +121,9 @@ struct room *lobby_verify(struct lobby *lobby, enum token_kind kind, struct byte
 
 uint32_t line_place(const struct room *room, uint32_t number);
 uint32_t line_number(const struct room *room, uint32_t place);
+
+/* 1: the next. Before the opening everybody is as far as the last. The number waits. */
+uint32_t line_position(const struct room *room, uint32_t number);
 
 /* A state that is changed: line and waiters follow. */
 void line_set_state(struct room *room, uint32_t number, enum waiter_state state);
@@ -164,9 +171,12 @@ bool shopping_plan_change(struct room *room, struct plan *plan, const struct sho
 
 /* Shoppers whose admission is over and who hold nothing. */
 bool shopping_is_over(const struct shopper *shopper, int64_t wall_ms);
-/* Counts of the room follow. */
-struct shopper *shopping_add(struct room *room, uint32_t number);
+/* Counts of the room follow. There is room for one more (shoppers_reserve). */
+void shopping_add(struct room *room, const struct shopper *shopper);
 void shopping_remove(struct room *room, uint32_t number);
+
+/* What a user is called as a buyer of this room. */
+struct token_name shopping_name(const struct room *room, struct bytes user_id);
 
 /* The id of the buyer the store has for a shopper, in the arena; empty: none. */
 struct bytes shopping_buyer(const struct room *room, struct arena *arena, uint32_t number);

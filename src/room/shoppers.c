@@ -70,18 +70,18 @@ bool shoppers_reserve(struct shoppers *shoppers, uint32_t more)
   return capacity == shoppers->capacity || grow(shoppers, capacity);
 }
 
-struct shopper *shoppers_add(struct shoppers *shoppers, uint32_t number)
+void shoppers_add(struct shoppers *shoppers, const struct shopper *shopper)
 {
-  CHECK(shoppers->count < shoppers->capacity && shoppers_find(shoppers, number) == NULL);
+  CHECK(shoppers->count < shoppers->capacity && shoppers_find(shoppers, shopper->number) == NULL);
   uint32_t at = shoppers->free;
   if (at > 0)
     shoppers->free = shoppers->table[--at].next;
   else
     at = shoppers->used++;
-  shoppers->table[at] = (struct shopper){.number = number, .used = true};
+  shoppers->table[at] = *shopper;
+  shoppers->table[at].used = true;
   link(shoppers, at);
   shoppers->count++;
-  return &shoppers->table[at];
 }
 
 struct shopper *shoppers_find(const struct shoppers *shoppers, uint32_t number)

@@ -44,8 +44,8 @@ void shoppers_free(struct shoppers *shoppers);
 /* Room for so many more; false without memory. */
 bool shoppers_reserve(struct shoppers *shoppers, uint32_t more);
 
-/* A new one, zeroed but for its number; there is room, and none with this number. */
-struct shopper *shoppers_add(struct shoppers *shoppers, uint32_t number);
+/* A copy of it; there is room, and none with this number. */
+void shoppers_add(struct shoppers *shoppers, const struct shopper *shopper);
 
 /* NULL when there is none. */
 struct shopper *shoppers_find(const struct shoppers *shoppers, uint32_t number);

@@ -2,10 +2,11 @@
 
 /* ---- shoppers of a room ---- */
 
-struct shopper *shopping_add(struct room *room, uint32_t number)
+void shopping_add(struct room *room, const struct shopper *shopper)
 {
-  room->unheld++;
-  return shoppers_add(&room->shoppers, number);
+  shoppers_add(&room->shoppers, shopper);
+  if (shopper->holds == 0) room->unheld++;
+  if (shopper->entered_ms > 0) room->entered++;
 }
 
 void shopping_remove(struct room *room, uint32_t number)
@@ -24,10 +25,8 @@ bool shopping_is_over(const struct shopper *shopper, int64_t wall_ms)
 
 struct bytes shopping_buyer(const struct room *room, struct arena *arena, uint32_t number)
 {
-  struct value partition = value_make_string(arena, room_key(arena, room->record.event_id));
-  struct value sort = value_make_string(arena, room_sort_key(arena, ROOM_ITEM_SHOPPER, number, 0));
-  if (!value_present(partition) || !value_present(sort)) return (struct bytes){NULL, 0};
-  struct value item = store_find(room->lobby->table, partition, sort);
+  struct value item;
+  if (!room_look_up(room, arena, ROOM_ITEM_SHOPPER, number, &item)) return (struct bytes){NULL, 0};
   return arena_copy(arena, record_get_text(item, BYTES("userId")));
 }
 
@@ -42,7 +41,7 @@ bool shopping_plan_put(struct room *room, struct plan *plan, const struct shoppe
 
 /* ---- reservations of them ---- */
 
-static struct token_name buyer_of(struct room *room, struct bytes user_id)
+struct token_name shopping_name(const struct room *room, struct bytes user_id)
 {
   return token_name_of(room->lobby->signer, BYTES("buyer"), room->record.event_id, user_id);
 }
@@ -59,7 +58,7 @@ bool room_admits(struct room *room, struct bytes text, struct bytes user_id, int
     return false;
   *number = token.number;
   if (!shopper->bound) return true;
-  struct token_name buyer = buyer_of(room, user_id);
+  struct token_name buyer = shopping_name(room, user_id);
   return buyer.high == shopper->buyer.high && buyer.low == shopper->buyer.low;
 }
 
@@ -102,7 +101,7 @@ bool room_hold_begins(struct room *room, struct plan *plan, uint32_t number, str
   struct shopper changed = *shopper;
   changed.holds++;
   changed.bound = true;
-  changed.buyer = buyer_of(room, user_id);
+  changed.buyer = shopping_name(room, user_id);
   return shopping_plan_change(room, plan, &changed, user_id);
 }
 
