@@ -6,8 +6,10 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
+#include <openssl/core_names.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
+#include <openssl/params.h>
 
 uint64_t hash_bytes(struct bytes slice, uint64_t seed)
 {
@@ -28,6 +30,46 @@ void hash_hmac_sha256(struct bytes key, struct bytes slice, uint8_t mac[HASH_SHA
   size_t size = 0;
   CHECK(EVP_Q_mac(NULL, "HMAC", NULL, "SHA256", NULL, key_data, key.size, slice.data, slice.size,
                   mac, HASH_SHA256_BYTES, &size) != NULL);
+  CHECK_THAT(size, ==, HASH_SHA256_BYTES);
+}
+
+/* struct hash_key is OpenSSL's context with the key in it; with none given it begins anew. */
+static EVP_MAC_CTX *context_of(struct hash_key *key)
+{
+  return (EVP_MAC_CTX *)key;
+}
+
+struct hash_key *hash_key_new(struct bytes key)
+{
+  char digest[] = "SHA256";
+  const OSSL_PARAM parameters[] = {
+      OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0),
+      OSSL_PARAM_construct_end(),
+  };
+  CHECK_THAT(key.size, >, 0);
+  EVP_MAC *hmac = EVP_MAC_fetch(NULL, "HMAC", NULL);
+  EVP_MAC_CTX *context = hmac == NULL ? NULL : EVP_MAC_CTX_new(hmac);
+  EVP_MAC_free(hmac);
+  if (context == NULL || EVP_MAC_init(context, key.data, key.size, parameters) == 1)
+    return (struct hash_key *)context;
+  EVP_MAC_CTX_free(context);
+  return NULL;
+}
+
+void hash_key_free(struct hash_key *key)
+{
+  EVP_MAC_CTX_free(context_of(key));
+}
+
+void hash_key_mac(struct hash_key *key, const struct bytes *parts, size_t count,
+                  uint8_t mac[HASH_SHA256_BYTES])
+{
+  size_t size = 0;
+  EVP_MAC_CTX *context = context_of(key);
+  CHECK(EVP_MAC_init(context, NULL, 0, NULL) == 1);
+  for (size_t i = 0; i < count; i++)
+    CHECK(EVP_MAC_update(context, parts[i].data, parts[i].size) == 1);
+  CHECK(EVP_MAC_final(context, mac, &size, HASH_SHA256_BYTES) == 1);
   CHECK_THAT(size, ==, HASH_SHA256_BYTES);
 }
 

@@ -1,7 +1,7 @@
 /*
  * Hashes: a fast keyed one for tables and checksums, and the cryptographic ones.
  *
- * Nothing here keeps state; every function may be called from any thread. The cryptographic ones
+ * Nothing but a hash_key keeps state; every other function may be called from any thread. The cryptographic ones
  * run in OpenSSL and stop the process when OpenSSL has no memory for a few hundred bytes.
  */
 #ifndef TACOS_BASE_HASH_H
@@ -25,6 +25,18 @@ void hash_sha256(struct bytes slice, uint8_t digest[HASH_SHA256_BYTES]);
 
 /* HMAC-SHA-256 (RFC 2104), key of any length. `mac` may be the memory of `key`. */
 void hash_hmac_sha256(struct bytes key, struct bytes slice, uint8_t mac[HASH_SHA256_BYTES]);
+
+/*
+ * A key of HMAC-SHA-256 that is used often: its two halves are hashed once. The size of the key is
+ * not 0. NULL when there is no memory; used by one thread at a time.
+ */
+struct hash_key;
+struct hash_key *hash_key_new(struct bytes key);
+void hash_key_free(struct hash_key *key); /* wipes it; NULL is nothing */
+
+/* The MAC of all parts, one behind the other. */
+void hash_key_mac(struct hash_key *key, const struct bytes *parts, size_t count,
+                  uint8_t mac[HASH_SHA256_BYTES]);
 
 /*
  * Whether two slices are equal, in a time that depends on their sizes only. For MACs, tokens and

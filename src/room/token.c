@@ -4,10 +4,6 @@
 #include "base/encode.h"
 #include "base/hash.h"
 
-#include <openssl/core_names.h>
-#include <openssl/evp.h>
-#include <openssl/params.h>
-
 enum {
   PREFIX_BYTES = 3,
   KEY_ID_BYTES = 2,
@@ -23,25 +19,17 @@ static const char PREFIXES[TOKEN_KINDS][PREFIX_BYTES] = {
 
 struct token_signer {
   struct memory *memory;
-  EVP_MAC_CTX *mac; /* with the key's two halves hashed */
+  struct hash_key *key;
   uint8_t key_id[KEY_ID_BYTES];
 };
 
 struct token_signer *token_signer_new(struct memory *memory, const uint8_t key[TOKEN_KEY_BYTES],
                                       struct error *error)
 {
-  char digest[] = "SHA256";
-  const OSSL_PARAM parameters[] = {
-      OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0),
-      OSSL_PARAM_construct_end(),
-  };
   uint8_t hash[HASH_SHA256_BYTES];
   struct token_signer *signer = memory_alloc_zeroed(memory, sizeof *signer);
-  EVP_MAC *hmac = signer == NULL ? NULL : EVP_MAC_fetch(NULL, "HMAC", NULL);
-  EVP_MAC_CTX *mac = hmac == NULL ? NULL : EVP_MAC_CTX_new(hmac);
-  EVP_MAC_free(hmac);
-  if (mac == NULL || EVP_MAC_init(mac, key, TOKEN_KEY_BYTES, parameters) != 1) {
-    EVP_MAC_CTX_free(mac);
+  if (signer != NULL) signer->key = hash_key_new(bytes_of(key, TOKEN_KEY_BYTES));
+  if (signer == NULL || signer->key == NULL) {
     if (signer != NULL) memory_free(memory, signer, sizeof *signer);
     error_set(error, ERROR_NO_MEMORY, "no memory to sign the waiting room's tokens");
     return NULL;
@@ -49,26 +37,14 @@ struct token_signer *token_signer_new(struct memory *memory, const uint8_t key[T
   hash_sha256(bytes_of(key, TOKEN_KEY_BYTES), hash);
   memcpy(signer->key_id, hash, KEY_ID_BYTES);
   signer->memory = memory;
-  signer->mac = mac;
   return signer;
 }
 
 void token_signer_free(struct token_signer *signer)
 {
   if (signer == NULL) return;
-  EVP_MAC_CTX_free(signer->mac); /* wipes the key */
+  hash_key_free(signer->key);
   memory_free(signer->memory, signer, sizeof *signer);
-}
-
-static void authenticate(struct token_signer *signer, const struct bytes *parts, size_t count,
-                         uint8_t mac[HASH_SHA256_BYTES])
-{
-  size_t size = 0;
-  CHECK(EVP_MAC_init(signer->mac, NULL, 0, NULL) == 1);
-  for (size_t i = 0; i < count; i++)
-    CHECK(EVP_MAC_update(signer->mac, parts[i].data, parts[i].size) == 1);
-  CHECK(EVP_MAC_final(signer->mac, mac, &size, HASH_SHA256_BYTES) == 1);
-  CHECK_THAT(size, ==, HASH_SHA256_BYTES);
 }
 
 static void sign_body(struct token_signer *signer, enum token_kind kind,
@@ -76,7 +52,7 @@ static void sign_body(struct token_signer *signer, enum token_kind kind,
 {
   const struct bytes parts[] = {bytes_of(PREFIXES[kind], PREFIX_BYTES - 1),
                                 bytes_of(body, TOKEN_BODY_BYTES)};
-  authenticate(signer, parts, 2, mac);
+  hash_key_mac(signer->key, parts, 2, mac);
 }
 
 void token_sign(struct token_signer *signer, enum token_kind kind, const struct token *token,
@@ -126,6 +102,6 @@ struct token_name token_name_of(struct token_signer *signer, struct bytes what, 
   bytes_put_u32(sizes + 4, (uint32_t)name.size);
   /* The sizes keep ("ab", "c") and ("a", "bc") apart. */
   const struct bytes parts[] = {BYTES("name"), bytes_of(sizes, sizeof sizes), what, name, more};
-  authenticate(signer, parts, 5, mac);
+  hash_key_mac(signer->key, parts, 5, mac);
   return (struct token_name){bytes_get_u64(mac), bytes_get_u64(mac + 8)};
 }

@@ -6,10 +6,6 @@
 #include "base/json.h"
 #include "shield/jwt_cache.h"
 
-#include <openssl/core_names.h>
-#include <openssl/evp.h>
-#include <openssl/params.h>
-
 enum {
   MAC_BYTES = HASH_SHA256_BYTES,
   MAC_TEXT_BYTES = 43,    /* of its base64url */
@@ -22,7 +18,7 @@ static const struct bytes OUR_HEADER = {(const uint8_t *)"eyJhbGciOiJIUzI1NiIsIn
 
 struct jwt {
   struct memory *memory;
-  EVP_MAC_CTX *mac; /* with the key's two halves hashed */
+  struct hash_key *key;
   const struct jwks *keys;
   struct jwt_cache *cache;
 };
@@ -61,21 +57,6 @@ const char *jwt_refusal_message(enum jwt_refusal refusal)
 
 /* ---- life ---- */
 
-static EVP_MAC_CTX *new_mac(struct bytes secret)
-{
-  char digest[] = "SHA256";
-  const OSSL_PARAM parameters[] = {
-      OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0),
-      OSSL_PARAM_construct_end(),
-  };
-  EVP_MAC *hmac = EVP_MAC_fetch(NULL, "HMAC", NULL);
-  EVP_MAC_CTX *mac = hmac == NULL ? NULL : EVP_MAC_CTX_new(hmac);
-  EVP_MAC_free(hmac);
-  if (mac == NULL || EVP_MAC_init(mac, secret.data, secret.size, parameters) == 1) return mac;
-  EVP_MAC_CTX_free(mac);
-  return NULL;
-}
-
 struct jwt *jwt_new(struct world *world, struct bytes secret, struct error *error)
 {
   CHECK_THAT(secret.size, >=, JWT_SECRET_BYTES_MIN);
@@ -83,8 +64,8 @@ struct jwt *jwt_new(struct world *world, struct bytes secret, struct error *erro
   if (jwt != NULL) {
     jwt->memory = &world->memory;
     jwt->cache = jwt_cache_new(world);
-    if (jwt->cache != NULL) jwt->mac = new_mac(secret);
-    if (jwt->mac != NULL) return jwt;
+    if (jwt->cache != NULL) jwt->key = hash_key_new(secret);
+    if (jwt->key != NULL) return jwt;
     jwt_free(jwt);
   }
   error_set(error, ERROR_NO_MEMORY, "no memory to verify tokens");
@@ -94,7 +75,7 @@ struct jwt *jwt_new(struct world *world, struct bytes secret, struct error *erro
 void jwt_free(struct jwt *jwt)
 {
   if (jwt == NULL) return;
-  EVP_MAC_CTX_free(jwt->mac); /* wipes the key */
+  hash_key_free(jwt->key);
   jwt_cache_free(jwt->cache);
   memory_free(jwt->memory, jwt, sizeof *jwt);
 }
@@ -103,16 +84,6 @@ void jwt_use_keys(struct jwt *jwt, const struct jwks *keys)
 {
   jwt->keys = keys;
   jwt_cache_clear(jwt->cache);
-}
-
-/* HMAC-SHA-256; with no key given the context begins again with the one it has. */
-static void sign(const struct jwt *jwt, struct bytes input, uint8_t mac[MAC_BYTES])
-{
-  size_t size = 0;
-  CHECK(EVP_MAC_init(jwt->mac, NULL, 0, NULL) == 1);
-  CHECK(EVP_MAC_update(jwt->mac, input.data, input.size) == 1);
-  CHECK(EVP_MAC_final(jwt->mac, mac, &size, MAC_BYTES) == 1);
-  CHECK_THAT(size, ==, MAC_BYTES);
 }
 
 /* ---- issuing ---- */
@@ -160,7 +131,7 @@ bool jwt_issue(const struct jwt *jwt, const struct identity *identity, int64_t n
     text[size++] = '.';
     size += encode_to_base64url(buffer_bytes(&claims), text + size);
     uint8_t mac[MAC_BYTES];
-    sign(jwt, bytes_of(text, size), mac);
+    hash_key_mac(jwt->key, &(struct bytes){(const uint8_t *)text, size}, 1, mac);
     text[size++] = '.';
     size += encode_to_base64url(bytes_of(mac, sizeof mac), text + size);
     CHECK_THAT(size, <=, JWT_BYTES_MAX);
@@ -270,7 +241,7 @@ static enum jwt_refusal check_secret(const struct jwt *jwt, const struct parts *
   if (parts->signature.size != MAC_TEXT_BYTES) return JWT_SIGNATURE;
   if (!encode_from_base64url(parts->signature, given, &size)) return JWT_MALFORMED;
   CHECK_THAT(size, ==, MAC_BYTES);
-  sign(jwt, parts->signed_input, mac);
+  hash_key_mac(jwt->key, &parts->signed_input, 1, mac);
   bool equal = hash_equal_constant_time(bytes_of(given, size), bytes_of(mac, sizeof mac));
   return equal ? JWT_OK : JWT_SIGNATURE;
 }

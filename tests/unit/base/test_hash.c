@@ -107,6 +107,30 @@ static void test_hmac_gives_published_values(void **state)
   assert_hex(mac, "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54");
 }
 
+/* A key that is kept gives what the one call gives, however the text is cut, again and again. */
+static void test_a_kept_key_gives_the_same(void **state)
+{
+  (void)state;
+  struct hash_key *key = hash_key_new(BYTES("Jefe"));
+  assert_non_null(key);
+  const struct bytes parts[] = {BYTES("what do ya "), BYTES(""), BYTES("want for nothing?")};
+  const struct bytes whole = BYTES("what do ya want for nothing?");
+  uint8_t once[HASH_SHA256_BYTES];
+  uint8_t kept[HASH_SHA256_BYTES];
+  hash_hmac_sha256(BYTES("Jefe"), whole, once);
+  for (int i = 0; i < 3; i++) {
+    hash_key_mac(key, parts, 3, kept);
+    assert_memory_equal(kept, once, sizeof once);
+    hash_key_mac(key, &whole, 1, kept);
+    assert_memory_equal(kept, once, sizeof once);
+  }
+  hash_key_mac(key, NULL, 0, kept);
+  hash_hmac_sha256(BYTES("Jefe"), BYTES(""), once);
+  assert_memory_equal(kept, once, sizeof once);
+  hash_key_free(key);
+  hash_key_free(NULL);
+}
+
 static void test_hmac_takes_empty_key_and_text(void **state)
 {
   (void)state;
@@ -144,6 +168,7 @@ int main(void)
       cmocka_unit_test(test_bytes_depends_on_every_byte_and_the_seed),
       cmocka_unit_test(test_sha256_gives_published_values),
       cmocka_unit_test(test_hmac_gives_published_values),
+      cmocka_unit_test(test_a_kept_key_gives_the_same),
       cmocka_unit_test(test_hmac_takes_empty_key_and_text),
       cmocka_unit_test(test_hmac_may_overwrite_its_key),
       cmocka_unit_test(test_equal_constant_time_compares_all),
