@@ -5,7 +5,7 @@
 #include "room/pace.h"
 #include "sale/seat_map.h"
 
-enum { MS_PER_S = 1000, NS_PER_MS = 1000000 };
+enum { MS_PER_S = 1000 };
 
 static const struct bytes STANDINGS[] = {
     [STANDING_WAITING] = {(const uint8_t *)"waiting", 7},
@@ -53,25 +53,19 @@ void line_write_eta(struct json_writer *json, uint32_t eta_s)
     json_write_integer(json, eta_s);
 }
 
-static void write_bool(struct json_writer *json, struct bytes key, bool boolean)
-{
-  json_write_key(json, key);
-  json_write_bool(json, boolean);
-}
-
 static void write_place(struct json_writer *json, const struct room_view *view)
 {
   render_text(json, BYTES("status"), STANDINGS[view->standing]);
   render_integer(json, BYTES("position"), view->position);
   line_write_eta(json, view->eta_s);
   render_integer(json, BYTES("waiting_time"), view->waiting_ms / MS_PER_S);
-  write_bool(json, BYTES("ready_for_entry"), view->ready_for_entry);
+  render_bool(json, BYTES("ready_for_entry"), view->ready_for_entry);
   render_integer(json, BYTES("total_waiting"), view->total_waiting);
   render_text(json, BYTES("event_id"), room_event_id(view->room));
   render_integer(json, BYTES("number"), view->number);
-  write_bool(json, BYTES("opened"), view->opened);
-  if (view->paused) write_bool(json, BYTES("paused"), true);
-  if (view->was_away) write_bool(json, BYTES("was_away"), true);
+  render_bool(json, BYTES("opened"), view->opened);
+  if (view->paused) render_bool(json, BYTES("paused"), true);
+  if (view->was_away) render_bool(json, BYTES("was_away"), true);
   if (view->left_s > 0) render_integer(json, BYTES("ttl_sec"), view->left_s);
 }
 

@@ -11,7 +11,6 @@
 
 enum {
   TOKEN_BYTES_MAX = 256, /* of any text that may be taken for a token */
-  FULL_RETRY_S = 30,     /* places come free as fast as people are forgotten */
 };
 
 #define COUNT(table) (sizeof(table) / sizeof(table)[0])
@@ -22,8 +21,9 @@ static const struct room_row {
   uint16_t status;
   const char *code;
   const char *message;
+  const char *retry_after; /* seconds; NULL: not by itself */
 } REFUSALS[ROOM_STATUSES] = {
-    [ROOM_UNAVAILABLE] = {503, "SERVER_BUSY", "nothing was changed: try again in a moment"},
+    [ROOM_UNAVAILABLE] = {503, "SERVER_BUSY", "nothing was changed: try again in a moment", "1"},
     [ROOM_INVALID] = {400, "INVALID_REQUEST", "the request is not valid"},
     [ROOM_TOKEN_NOT_FOUND] = {404, "TOKEN_NOT_FOUND",
                               "this is no waiting_token of ours: join the queue to get one"},
@@ -31,7 +31,9 @@ static const struct room_row {
                             "the place is given up: join the queue again for a new one"},
     [ROOM_NOT_READY] = {403, "NOT_READY",
                         "it is not your turn yet: ask for the status until ready_for_entry"},
-    [ROOM_IS_FULL] = {503, "ROOM_FULL", "the queue has no place left: come back later"},
+    [ROOM_IS_FULL] = {503, "ROOM_FULL", "the queue has no place left: come back later",
+                      /* Places come free as fast as people are forgotten. */
+                      "30"},
 };
 
 static void render_room_refusal(struct exchange *exchange, enum room_status status,
@@ -39,11 +41,9 @@ static void render_room_refusal(struct exchange *exchange, enum room_status stat
 {
   const struct room_row *row = &REFUSALS[status];
   exchange_reply_error(exchange, row->status, row->code, bytes_of_text(row->message), details);
-  if (status == ROOM_UNAVAILABLE) exchange_add_header(exchange, BYTES("retry-after"), BYTES("1"));
-  if (status == ROOM_IS_FULL) exchange_add_header(exchange, BYTES("retry-after"), BYTES("30"));
+  if (row->retry_after != NULL)
+    exchange_add_header(exchange, BYTES("retry-after"), bytes_of_text(row->retry_after));
 }
-
-_Static_assert(FULL_RETRY_S == 30, "as the header says");
 
 static void refuse(struct exchange *exchange, enum room_status status)
 {
@@ -159,18 +159,22 @@ static bool read_token(struct exchange *exchange, struct bytes *token)
   return false;
 }
 
+/* How it stands; false when it refused. */
+static bool look(struct exchange *exchange, struct bytes *token, struct room_view *view)
+{
+  const struct api *api = exchange->context;
+  if (!read_token(exchange, token)) return false;
+  enum room_status status = room_look(api->lobby, *token, world_clock_ms(api->world), view);
+  if (status == ROOM_OK) return true;
+  refuse(exchange, status);
+  return false;
+}
+
 void api_queue_status(struct exchange *exchange)
 {
   struct room_view view;
   struct bytes token;
-  struct api *api = exchange->context;
-  int64_t now_ms = world_clock_ms(api->world);
-  if (!read_token(exchange, &token)) return;
-  enum room_status status = room_look(api->lobby, token, now_ms, &view);
-  if (status != ROOM_OK) {
-    refuse(exchange, status);
-    return;
-  }
+  if (!look(exchange, &token, &view)) return;
   struct bytes body = line_render(exchange, &view);
   if (body.data == NULL)
     exchange_refuse(exchange, REFUSAL_MEMORY);
@@ -251,12 +255,7 @@ void api_queue_stream(struct exchange *exchange)
   struct bytes token;
   struct stream_note note = {0};
   struct api *api = exchange->context;
-  if (!read_token(exchange, &token)) return;
-  enum room_status status = room_look(api->lobby, token, world_clock_ms(api->world), &view);
-  if (status != ROOM_OK) {
-    refuse(exchange, status);
-    return;
-  }
+  if (!look(exchange, &token, &view)) return;
   note.told = change_of(&view, line_version(api, view.room));
   note.token_bytes = (uint8_t)token.size;
   memcpy(note.token, token.data, token.size);

@@ -43,6 +43,12 @@ void render_integer(struct json_writer *json, struct bytes key, int64_t integer)
   json_write_integer(json, integer);
 }
 
+void render_bool(struct json_writer *json, struct bytes key, bool boolean)
+{
+  json_write_key(json, key);
+  json_write_bool(json, boolean);
+}
+
 void render_time(struct json_writer *json, struct bytes key, int64_t time_ms)
 {
   char text[INSTANT_TEXT_BYTES];
@@ -184,12 +190,18 @@ static void render_sections(struct json_writer *json, const struct seat_map *map
   json_write_array_end(json);
 }
 
-void render_seats_left(struct json_writer *json, const struct seat_map *map)
+/* Of the whole event. */
+static void render_totals(struct json_writer *json, const struct seat_map *map)
 {
   render_integer(json, BYTES("price_min"), map->price_min);
   render_integer(json, BYTES("price_max"), map->price_max);
   render_integer(json, BYTES("total"), map->seat_count);
   render_integer(json, BYTES("remaining"), map->counts.of[SEAT_FREE]);
+}
+
+void render_seats_left(struct json_writer *json, const struct seat_map *map)
+{
+  render_totals(json, map);
   render_sections(json, map);
 }
 
@@ -205,14 +217,10 @@ void render_event(struct json_writer *json, const struct sale_event *event, bool
   render_integer(json, BYTES("sale_opens_in"), render_seconds_left(event->sale_opens_ms, now_ms));
   render_text(json, BYTES("status"), sale_status_name(sale_event_status(event, now_ms)));
   render_text(json, BYTES("currency"), event->currency);
-  render_integer(json, BYTES("price_min"), map->price_min);
-  render_integer(json, BYTES("price_max"), map->price_max);
-  render_integer(json, BYTES("total"), map->seat_count);
-  render_integer(json, BYTES("remaining"), map->counts.of[SEAT_FREE]);
+  render_totals(json, map);
   render_integer(json, BYTES("max_per_buyer"), event->max_per_buyer);
   render_integer(json, BYTES("hold_seconds"), event->hold_seconds);
-  json_write_key(json, BYTES("needs_admission"));
-  json_write_bool(json, room_needs_admission(event->room));
+  render_bool(json, BYTES("needs_admission"), room_needs_admission(event->room));
   if (sections) render_sections(json, map);
 }
 

@@ -35,6 +35,7 @@ void render_text(struct json_writer *json, struct bytes key, struct bytes text);
 /* Left out when the text is empty. */
 void render_text_if(struct json_writer *json, struct bytes key, struct bytes text);
 void render_integer(struct json_writer *json, struct bytes key, int64_t integer);
+void render_bool(struct json_writer *json, struct bytes key, bool boolean);
 void render_time(struct json_writer *json, struct bytes key, int64_t time_ms);
 void render_money(struct json_writer *json, struct bytes key, int64_t amount,
                   struct bytes currency);

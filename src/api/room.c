@@ -135,8 +135,7 @@ void api_room_fairness(struct exchange *exchange)
   render_text(json, BYTES("event_id"), event->id);
   render_text(json, BYTES("algorithm"), BYTES(SHUFFLE_ALGORITHM));
   render_hex(json, BYTES("commitment"), fairness.commitment);
-  json_write_key(json, BYTES("opened"));
-  json_write_bool(json, fairness.opened);
+  render_bool(json, BYTES("opened"), fairness.opened);
   if (fairness.opened) {
     render_time(json, BYTES("opened_at"), fairness.opened_ms);
     render_hex(json, BYTES("seed"), fairness.seed);

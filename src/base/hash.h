@@ -1,8 +1,9 @@
 /*
  * Hashes: a fast keyed one for tables and checksums, and the cryptographic ones.
  *
- * Nothing but a hash_key keeps state; every other function may be called from any thread. The cryptographic ones
- * run in OpenSSL and stop the process when OpenSSL has no memory for a few hundred bytes.
+ * Nothing but a hash_key keeps state; every other function may be called from any thread. The
+ * cryptographic ones run in OpenSSL and stop the process when it has no memory for a few hundred
+ * bytes.
  */
 #ifndef TACOS_BASE_HASH_H
 #define TACOS_BASE_HASH_H
