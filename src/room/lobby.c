@@ -204,36 +204,6 @@ static bool load_item(struct room *room, bool waiters, struct value item, struct
   return true;
 }
 
-static bool load_items(struct room *room, const struct expression *of_room, bool waiters,
-                       struct error *error)
-{
-  struct lobby *lobby = room->lobby;
-  struct store_page page;
-  struct buffer key;
-  bool done = true;
-  struct store_query query = {
-      .table = lobby->table, .key_condition = of_room, .start_key = VALUE_NONE};
-  buffer_init(&key, lobby->memory);
-  do {
-    arena_reset(&lobby->arena);
-    struct value values[] = {
-        value_make_string(&lobby->arena, room_key(&lobby->arena, room->record.event_id))};
-    query.values = values;
-    done = store_query(lobby->store, &query, &lobby->arena, &page, error) == STORE_OK;
-    /* What is loaded makes no use of the arena. */
-    for (uint32_t i = 0; done && i < page.count; i++)
-      done = load_item(room, waiters, page.items[i], error);
-    if (!done || !value_present(page.last_key)) break;
-    /* The page's arena is given back, its key is needed once more. */
-    buffer_clear(&key);
-    if (!buffer_append(&key, bytes_of(page.last_key.data, page.last_key.size)))
-      done = error_set(error, ERROR_NO_MEMORY, "no memory for a room's waiters");
-    query.start_key = (struct value){key.data, key.size};
-  } while (done);
-  buffer_free(&key);
-  return done;
-}
-
 /* Places of all who wait; who has entered, which a state in the store does not tell. */
 static bool load_line(struct room *room, struct error *error)
 {
@@ -257,6 +227,34 @@ static bool load_line(struct room *room, struct error *error)
   return true;
 }
 
+/* Of one room, in order of their keys. */
+struct loading {
+  struct room *room;
+  bool waiters; /* these now; or what became of them */
+};
+
+static bool visit_item(void *context, struct value item, struct error *error)
+{
+  const struct loading *loading = context;
+  return load_item(loading->room, loading->waiters, item, error);
+}
+
+/* Each room's waiters, then what became of them, then the line. */
+static bool load_room(struct room *room, const struct expression *of_room, struct arena *arena,
+                      struct error *error)
+{
+  struct lobby *lobby = room->lobby;
+  struct loading waiters = {room, true};
+  struct loading states = {room, false};
+  struct value values[] = {value_make_string(arena, room_key(arena, room->record.event_id))};
+  const struct store_query query = {
+      .table = lobby->table, .key_condition = of_room, .values = values, .start_key = VALUE_NONE};
+  if (!value_present(values[0]))
+    return error_set(error, ERROR_NO_MEMORY, "no memory for a room's waiters");
+  return store_each(lobby->store, &query, visit_item, &waiters, error) &&
+         store_each(lobby->store, &query, visit_item, &states, error) && load_line(room, error);
+}
+
 static bool load_rooms(struct lobby *lobby, struct error *error)
 {
   const struct bytes values[] = {BYTES(":pk")};
@@ -272,34 +270,22 @@ static bool load_rooms(struct lobby *lobby, struct error *error)
     if (room == NULL)
       done = error_set(error, ERROR_CORRUPT, "table " ROOM_TABLE ": room %u is missing", i);
     else
-      done = load_items(room, of_room, true, error) && load_items(room, of_room, false, error) &&
-             load_line(room, error);
+      done = load_room(room, of_room, &compiled, error);
   }
   arena_free(&compiled);
   return done;
 }
 
+static bool visit_settings(void *context, struct value item, struct error *error)
+{
+  bool is_settings = bytes_equal(record_get_text(item, BYTES("sk")), BYTES("SETTINGS"));
+  return !is_settings || load_settings(context, item, error);
+}
+
 static bool load(struct lobby *lobby, struct error *error)
 {
-  struct store_page page;
-  struct buffer key;
-  struct store_query query = {.table = lobby->table, .start_key = VALUE_NONE};
-  bool done = true;
-  buffer_init(&key, lobby->memory);
-  do {
-    arena_reset(&lobby->arena);
-    done = store_scan(lobby->store, &query, &lobby->arena, &page, error) == STORE_OK;
-    for (uint32_t i = 0; done && i < page.count; i++)
-      if (bytes_equal(record_get_text(page.items[i], BYTES("sk")), BYTES("SETTINGS")))
-        done = load_settings(lobby, page.items[i], error);
-    if (!done || !value_present(page.last_key)) break;
-    buffer_clear(&key);
-    if (!buffer_append(&key, bytes_of(page.last_key.data, page.last_key.size)))
-      done = error_set(error, ERROR_NO_MEMORY, "no memory for waiting rooms");
-    query.start_key = (struct value){key.data, key.size};
-  } while (done);
-  buffer_free(&key);
-  return done && load_rooms(lobby, error);
+  const struct store_query query = {.table = lobby->table, .start_key = VALUE_NONE};
+  return store_each(lobby->store, &query, visit_settings, lobby, error) && load_rooms(lobby, error);
 }
 
 /* ---- life ---- */

@@ -548,41 +548,27 @@ static bool load_ticket(struct sale *sale, struct value item, struct error *erro
 
 typedef bool load_item(struct sale *sale, struct value item, struct error *error);
 
+/* Which rows of the tickets' table are loaded, and how. */
+struct loading {
+  struct sale *sale;
+  struct bytes prefix; /* of their partition keys */
+  load_item *load;
+};
+
+static bool visit_row(void *context, struct value item, struct error *error)
+{
+  const struct loading *loading = context;
+  bool wanted = bytes_starts_with(record_get_text(item, BYTES("pk")), loading->prefix) &&
+                bytes_equal(record_get_text(item, BYTES("sk")), BYTES("METADATA"));
+  return !wanted || loading->load(loading->sale, item, error);
+}
+
 static bool scan_tickets(struct sale *sale, struct bytes prefix, load_item *load,
                          struct error *error)
 {
-  struct arena arena;
-  struct store_page page;
-  struct store_query query = {.table = sale->tickets, .start_key = VALUE_NONE};
-  bool done = true;
-  arena_init(&arena, sale->memory);
-  do {
-    struct value start = query.start_key;
-    if (store_scan(sale->store, &query, &arena, &page, error) != STORE_OK) {
-      done = false;
-      break;
-    }
-    (void)start;
-    for (uint32_t i = 0; done && i < page.count; i++) {
-      struct value item = page.items[i];
-      if (bytes_starts_with(record_get_text(item, BYTES("pk")), prefix) &&
-          bytes_equal(record_get_text(item, BYTES("sk")), BYTES("METADATA")))
-        done = load(sale, item, error);
-    }
-    query.start_key = page.last_key;
-    if (value_present(page.last_key)) {
-      /* The key outlives the page it ends. */
-      struct buffer key;
-      buffer_init(&key, sale->memory);
-      done = done && buffer_append(&key, bytes_of(page.last_key.data, page.last_key.size));
-      arena_reset(&arena);
-      struct bytes copy = arena_copy(&arena, buffer_bytes(&key));
-      query.start_key = (struct value){copy.data, copy.size};
-      buffer_free(&key);
-    }
-  } while (done && value_present(query.start_key));
-  arena_free(&arena);
-  return done;
+  struct loading loading = {sale, prefix, load};
+  const struct store_query query = {.table = sale->tickets, .start_key = VALUE_NONE};
+  return store_each(sale->store, &query, visit_row, &loading, error);
 }
 
 bool catalogue_load(struct sale *sale, struct error *error)

@@ -154,26 +154,16 @@ static bool keep_row(struct relay *relay, struct value item)
   return true;
 }
 
+static bool visit_row(void *context, struct value item, struct error *error)
+{
+  if (is_published(item) || keep_row(context, item)) return true;
+  return error_set(error, ERROR_NO_MEMORY, "no memory for the rows of the outbox");
+}
+
 static bool find_old(struct relay *relay, struct error *error)
 {
-  struct store_query query = {.table = relay->sale->outbox, .start_key = VALUE_NONE};
-  struct store_page page;
-  struct buffer key;
-  bool done = true;
-  buffer_init(&key, relay->sale->memory);
-  do {
-    arena_reset(&relay->arena);
-    done = store_scan(relay->sale->store, &query, &relay->arena, &page, error) == STORE_OK;
-    for (uint32_t i = 0; done && i < page.count; i++)
-      if (!is_published(page.items[i]) && !keep_row(relay, page.items[i]))
-        done = error_set(error, ERROR_NO_MEMORY, "no memory for the rows of the outbox");
-    if (!done || !value_present(page.last_key)) break;
-    /* The page's arena is given back, its key is needed once more. */
-    buffer_clear(&key);
-    done = buffer_append(&key, bytes_of(page.last_key.data, page.last_key.size));
-    query.start_key = (struct value){key.data, key.size};
-  } while (done);
-  buffer_free(&key);
+  const struct store_query query = {.table = relay->sale->outbox, .start_key = VALUE_NONE};
+  bool done = store_each(relay->sale->store, &query, visit_row, relay, error);
   if (done && relay->row_count > 0)
     qsort(relay->rows, relay->row_count, sizeof *relay->rows, compare_rows);
   return done;

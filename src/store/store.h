@@ -348,6 +348,17 @@ enum store_status store_query(struct store *store, const struct store_query *que
 enum store_status store_scan(struct store *store, const struct store_query *query,
                              struct arena *arena, struct store_page *page, struct error *error);
 
+/* Is shown an item, which is valid during the call; false ends it, with *error. */
+typedef bool store_visit(void *context, struct value item, struct error *error);
+
+/*
+ * Shows all items of a scan, or of a query when there is a key condition, page after page. The
+ * query's values are not in an arena that `visit` resets. False when `visit` was, or the store
+ * could not be read: *error says why.
+ */
+bool store_each(struct store *store, const struct store_query *query, store_visit *visit,
+                void *context, struct error *error);
+
 /* ---- change streams ---- */
 
 enum stream_event { STREAM_INSERT, STREAM_MODIFY, STREAM_REMOVE };
