@@ -39,11 +39,7 @@ static void take(int64_t from, uint32_t *to)
 /* What is absent stays as it is; a mode that is none becomes one that the room refuses. */
 static void take_settings(const struct room_body *body, struct room_settings *settings)
 {
-  if (body->mode.size > 0) {
-    enum room_mode mode = 0;
-    while (mode < ROOM_MODES && !bytes_equal(body->mode, room_mode_name(mode))) mode++;
-    settings->mode = mode;
-  }
+  if (body->mode.size > 0) settings->mode = room_mode_of(body->mode);
   take(body->admit_per_second, &settings->admit_per_second);
   take(body->max_shoppers, &settings->max_shoppers);
   take(body->token_ttl_sec, &settings->token_ttl_s);
@@ -62,12 +58,9 @@ static struct bytes render_room(struct exchange *exchange, const struct room *ro
   room_counts(room, &counts);
   render_text(json, BYTES("event_id"), room_event_id(room));
   render_text(json, BYTES("mode"), room_mode_name(settings->mode));
-  render_integer(json, BYTES("admit_per_second"), settings->admit_per_second);
-  render_integer(json, BYTES("max_shoppers"), settings->max_shoppers);
-  render_integer(json, BYTES("token_ttl_sec"), settings->token_ttl_s);
-  render_integer(json, BYTES("grace_sec"), settings->grace_s);
-  render_integer(json, BYTES("entry_sec"), settings->entry_s);
-  render_integer(json, BYTES("latency_target_ms"), settings->target_ms);
+  for (size_t i = 0; i < ROOM_SETTINGS; i++)
+    render_integer(json, bytes_of_text(room_setting_rows[i].name),
+                   room_setting_get(settings, &room_setting_rows[i]));
   render_integer(json, BYTES("waiting"), counts.waiting);
   render_integer(json, BYTES("shoppers"), counts.shoppers);
   return render_end(&render);

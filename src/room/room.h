@@ -85,6 +85,8 @@ enum room_mode { ROOM_OPEN, ROOM_WAITING, ROOM_PAUSED, ROOM_MODES };
 
 /* "open", "waiting", "paused". */
 struct bytes room_mode_name(enum room_mode mode);
+/* ROOM_MODES: none has this name. */
+enum room_mode room_mode_of(struct bytes name);
 
 struct room_settings {
   enum room_mode mode;
@@ -95,6 +97,21 @@ struct room_settings {
   uint32_t entry_s;   /* from admission to entering */
   uint32_t target_ms; /* of reserving: above it fewer are admitted */
 };
+
+/* Its numbers as data, in the order of the struct. */
+enum { ROOM_SETTINGS = 6 };
+
+extern const struct room_setting {
+  const char *name;      /* of the contract: "token_ttl_sec" */
+  const char *detail;    /* in events: "tokenTtlSec" */
+  const char *attribute; /* of the item */
+  size_t offset;         /* in struct room_settings; a uint32_t */
+  uint32_t least, most, usual;
+} room_setting_rows[ROOM_SETTINGS];
+
+uint32_t room_setting_get(const struct room_settings *settings, const struct room_setting *row);
+void room_setting_put(struct room_settings *settings, const struct room_setting *row,
+                      uint32_t value);
 
 /* Open to everybody, with the defaults of the other members. */
 void room_settings_init(struct room_settings *settings);

@@ -114,21 +114,6 @@ struct value room_item_key(struct record_writer *writer, struct arena *arena, st
 
 /* ---- settings ---- */
 
-/* Settings as attributes: names and places, for writing and reading alike. */
-static const struct setting {
-  const char *name;
-  size_t offset;
-} SETTINGS[] = {
-    {"admitPerSecond", offsetof(struct room_settings, admit_per_second)},
-    {"maxShoppers", offsetof(struct room_settings, max_shoppers)},
-    {"tokenTtl", offsetof(struct room_settings, token_ttl_s)},
-    {"grace", offsetof(struct room_settings, grace_s)},
-    {"entry", offsetof(struct room_settings, entry_s)},
-    {"targetMs", offsetof(struct room_settings, target_ms)},
-};
-
-enum { SETTINGS_COUNT = sizeof SETTINGS / sizeof SETTINGS[0] };
-
 struct value room_settings_item(struct record_writer *writer, struct arena *arena,
                                 const struct room_record *record)
 {
@@ -138,10 +123,9 @@ struct value room_settings_item(struct record_writer *writer, struct arena *aren
   record_integer(writer, BYTES("id"), record->id);
   record_text(writer, BYTES("eventId"), record->event_id);
   record_text(writer, BYTES("mode"), room_mode_name(record->settings.mode));
-  for (size_t i = 0; i < SETTINGS_COUNT; i++) {
-    uint32_t value;
-    memcpy(&value, (const uint8_t *)&record->settings + SETTINGS[i].offset, sizeof value);
-    record_integer(writer, bytes_of_text(SETTINGS[i].name), value);
+  for (size_t i = 0; i < ROOM_SETTINGS; i++) {
+    const struct room_setting *row = &room_setting_rows[i];
+    record_integer(writer, bytes_of_text(row->attribute), room_setting_get(&record->settings, row));
   }
   record_binary(writer, BYTES("seed"), bytes_of(record->seed, sizeof record->seed));
   if (record->opened) {
@@ -160,14 +144,12 @@ bool room_settings_read(struct value item, struct room_record *record)
   struct bytes mode = record_get_text(item, BYTES("mode"));
   struct bytes seed = record_get_binary(item, BYTES("seed"));
   int64_t drawn = record_get_integer(item, BYTES("drawn"), -1);
-  record->settings.mode = ROOM_MODES;
-  for (enum room_mode i = 0; i < ROOM_MODES; i++)
-    if (bytes_equal(mode, room_mode_name(i))) record->settings.mode = i;
-  for (size_t i = 0; i < SETTINGS_COUNT; i++) {
-    int64_t value = record_get_integer(item, bytes_of_text(SETTINGS[i].name), -1);
+  record->settings.mode = room_mode_of(mode);
+  for (size_t i = 0; i < ROOM_SETTINGS; i++) {
+    const struct room_setting *row = &room_setting_rows[i];
+    int64_t value = record_get_integer(item, bytes_of_text(row->attribute), -1);
     if (value < 0 || value > UINT32_MAX) return false;
-    uint32_t setting = (uint32_t)value;
-    memcpy((uint8_t *)&record->settings + SETTINGS[i].offset, &setting, sizeof setting);
+    room_setting_put(&record->settings, row, (uint32_t)value);
   }
   if (id < 0 || id > UINT32_MAX || seed.size != sizeof record->seed || record->event_id.size == 0 ||
       drawn > ROOM_PLACES_MAX || record->settings.mode == ROOM_MODES ||

@@ -12,43 +12,60 @@ struct bytes room_mode_name(enum room_mode mode)
   return MODE_NAMES[mode];
 }
 
-/* Each with its bounds and what it is unless somebody says otherwise. */
-static const struct setting {
-  const char *name;
-  size_t offset;
-  uint32_t least, most, usual;
-} SETTINGS[] = {
-    {"admit_per_second", offsetof(struct room_settings, admit_per_second), 1, ROOM_RATE_MAX, 100},
-    {"max_shoppers", offsetof(struct room_settings, max_shoppers), 1, ROOM_SHOPPERS_MAX, 5000},
-    {"token_ttl_sec", offsetof(struct room_settings, token_ttl_s), ROOM_TOKEN_TTL_S_MIN,
+enum room_mode room_mode_of(struct bytes name)
+{
+  enum room_mode mode = 0;
+  while (mode < ROOM_MODES && !bytes_equal(name, MODE_NAMES[mode])) mode++;
+  return mode;
+}
+
+#define OFFSET(member) offsetof(struct room_settings, member)
+
+const struct room_setting room_setting_rows[ROOM_SETTINGS] = {
+    {"admit_per_second", "admitPerSecond", "admitPerSecond", OFFSET(admit_per_second), 1,
+     ROOM_RATE_MAX, 100},
+    {"max_shoppers", "maxShoppers", "maxShoppers", OFFSET(max_shoppers), 1, ROOM_SHOPPERS_MAX,
+     5000},
+    {"token_ttl_sec", "tokenTtlSec", "tokenTtl", OFFSET(token_ttl_s), ROOM_TOKEN_TTL_S_MIN,
      ROOM_TOKEN_TTL_S_MAX, ROOM_TOKEN_TTL_S},
-    {"grace_sec", offsetof(struct room_settings, grace_s), ROOM_GRACE_S_MIN, ROOM_GRACE_S_MAX,
+    {"grace_sec", "graceSec", "grace", OFFSET(grace_s), ROOM_GRACE_S_MIN, ROOM_GRACE_S_MAX,
      ROOM_GRACE_S},
-    {"entry_sec", offsetof(struct room_settings, entry_s), ROOM_ENTRY_S_MIN, ROOM_ENTRY_S_MAX,
+    {"entry_sec", "entrySec", "entry", OFFSET(entry_s), ROOM_ENTRY_S_MIN, ROOM_ENTRY_S_MAX,
      ROOM_ENTRY_S},
-    {"latency_target_ms", offsetof(struct room_settings, target_ms), 1, ROOM_TARGET_MS_MAX,
+    {"latency_target_ms", "latencyTargetMs", "targetMs", OFFSET(target_ms), 1, ROOM_TARGET_MS_MAX,
      ROOM_TARGET_MS},
 };
 
-enum { SETTINGS_COUNT = sizeof SETTINGS / sizeof SETTINGS[0] };
+uint32_t room_setting_get(const struct room_settings *settings, const struct room_setting *row)
+{
+  uint32_t value;
+  memcpy(&value, (const uint8_t *)settings + row->offset, sizeof value);
+  return value;
+}
+
+void room_setting_put(struct room_settings *settings, const struct room_setting *row,
+                      uint32_t value)
+{
+  memcpy((uint8_t *)settings + row->offset, &value, sizeof value);
+}
 
 void room_settings_init(struct room_settings *settings)
 {
   settings->mode = ROOM_OPEN;
-  for (size_t i = 0; i < SETTINGS_COUNT; i++)
-    memcpy((uint8_t *)settings + SETTINGS[i].offset, &SETTINGS[i].usual, sizeof(uint32_t));
+  for (size_t i = 0; i < ROOM_SETTINGS; i++)
+    room_setting_put(settings, &room_setting_rows[i], room_setting_rows[i].usual);
 }
 
 bool room_settings_check(const struct room_settings *settings, struct error *error)
 {
   if ((unsigned)settings->mode >= ROOM_MODES)
     return error_set(error, ERROR_INVALID, "mode: must be open, waiting or paused");
-  for (size_t i = 0; i < SETTINGS_COUNT; i++) {
-    uint32_t value;
-    memcpy(&value, (const uint8_t *)settings + SETTINGS[i].offset, sizeof value);
-    if (value >= SETTINGS[i].least && value <= SETTINGS[i].most) continue;
-    return error_set(error, ERROR_INVALID, "%s: must be a whole number from %u to %u",
-                     SETTINGS[i].name, SETTINGS[i].least, SETTINGS[i].most);
+  for (size_t i = 0; i < ROOM_SETTINGS; i++) {
+    const struct room_setting *row = &room_setting_rows[i];
+    uint32_t value = room_setting_get(settings, row);
+    if (value >= row->least && value <= row->most) continue;
+    return error_set(error, ERROR_INVALID, "%s: must be a whole number from %u to %u", row->name,
+                     row->least, row->most);
   }
   return true;
 }

@@ -68,12 +68,6 @@ struct room *sale_event_room(struct sale *sale, struct sale_event *event, int64_
   return event->room;
 }
 
-static void write_number(struct json_writer *json, struct bytes key, uint32_t number)
-{
-  json_write_key(json, key);
-  json_write_integer(json, number);
-}
-
 /* {"eventId","mode","admitPerSecond",...,"changedBy","changedAt"} */
 static struct bytes changed_detail(struct sale_step *step, const struct sale_event *event,
                                    const struct room_settings *settings, struct bytes user_id)
@@ -87,12 +81,10 @@ static struct bytes changed_detail(struct sale_step *step, const struct sale_eve
   json_write_string(json, event->id);
   json_write_key(json, BYTES("mode"));
   json_write_string(json, room_mode_name(settings->mode));
-  write_number(json, BYTES("admitPerSecond"), settings->admit_per_second);
-  write_number(json, BYTES("maxShoppers"), settings->max_shoppers);
-  write_number(json, BYTES("tokenTtlSec"), settings->token_ttl_s);
-  write_number(json, BYTES("graceSec"), settings->grace_s);
-  write_number(json, BYTES("entrySec"), settings->entry_s);
-  write_number(json, BYTES("latencyTargetMs"), settings->target_ms);
+  for (size_t i = 0; i < ROOM_SETTINGS; i++) {
+    json_write_key(json, bytes_of_text(room_setting_rows[i].detail));
+    json_write_integer(json, room_setting_get(settings, &room_setting_rows[i]));
+  }
   json_write_key(json, BYTES("changedBy"));
   json_write_string(json, user_id);
   json_write_key(json, BYTES("changedAt"));
@@ -101,7 +93,8 @@ static struct bytes changed_detail(struct sale_step *step, const struct sale_eve
 }
 
 /* Compared as bytes: there are none between the members. */
-_Static_assert(sizeof(struct room_settings) == sizeof(enum room_mode) + 6 * sizeof(uint32_t),
+_Static_assert(sizeof(struct room_settings) ==
+                   sizeof(enum room_mode) + ROOM_SETTINGS * sizeof(uint32_t),
                "no padding");
 
 enum sale_refusal sale_room_set(struct sale *sale, struct plan *plan, struct sale_event *event,
