@@ -289,6 +289,17 @@ static void take_probe(struct run *run, const struct response *response)
   }
 }
 
+/* Who waits for a connection, as long as there are idle ones. */
+static void serve_waiting(struct run *run)
+{
+  while (!list_is_empty(&run->waiting) && run->idle_count > 0) {
+    struct journey *journey = list_pop(&run->waiting);
+    if (links_send(run, journey)) continue;
+    list_push_front(&run->waiting, journey);
+    return;
+  }
+}
+
 static void finish_reply(struct run *run, struct link *link)
 {
   struct request request = link->request;
@@ -300,12 +311,7 @@ static void finish_reply(struct run *run, struct link *link)
     set_idle(run, link);
   else
     close_link(run, link);
-  while (!list_is_empty(&run->waiting) && run->idle_count > 0) {
-    struct journey *journey = list_pop(&run->waiting);
-    if (links_send(run, journey)) continue;
-    list_push_front(&run->waiting, journey);
-    return;
-  }
+  serve_waiting(run);
 }
 
 /* Takes bytes of a reply; false: the link is closed or has no reply under way any more. */
@@ -368,12 +374,7 @@ static void connected(struct run *run, struct link *link)
   run->load.connected++;
   if (run->load.connected > run->load.open_peak) run->load.open_peak = run->load.connected;
   set_idle(run, link);
-  while (!list_is_empty(&run->waiting) && run->idle_count > 0) {
-    struct journey *journey = list_pop(&run->waiting);
-    if (links_send(run, journey)) continue;
-    list_push_front(&run->waiting, journey);
-    return;
-  }
+  serve_waiting(run);
 }
 
 void link_ready(struct run *run, struct link *link, uint32_t events)

@@ -67,6 +67,16 @@ bool scenario_read_text(struct scenario_reader *reader, void *target)
   return text->size > 0 || scenario_refuse(reader, "may not be empty");
 }
 
+bool scenario_read_choice(struct scenario_reader *reader, const char *first, const char *second,
+                          bool *is_second)
+{
+  struct bytes text;
+  if (!scenario_read_text(reader, &text)) return false;
+  *is_second = bytes_equal(text, bytes_of_text(second));
+  return *is_second || bytes_equal(text, bytes_of_text(first)) ||
+         scenario_refuse(reader, "\"%s\" or \"%s\" is expected", first, second);
+}
+
 bool scenario_read_flag(struct scenario_reader *reader, void *target)
 {
   return json_read_bool(&reader->json, target);
@@ -369,11 +379,7 @@ static bool read_scenarios(struct scenario_reader *reader, void *target)
 
 static bool read_rate_of(struct scenario_reader *reader, void *target)
 {
-  struct bytes text;
-  if (!scenario_read_text(reader, &text)) return false;
-  *(bool *)target = bytes_equal(text, BYTES("requests"));
-  return *(bool *)target || bytes_equal(text, BYTES("journeys")) ||
-         scenario_refuse(reader, "\"journeys\" or \"requests\" is expected");
+  return scenario_read_choice(reader, "journeys", "requests", target);
 }
 
 static bool read_fail_if(struct scenario_reader *reader, void *target)

@@ -37,7 +37,10 @@ bool scenario_object(struct scenario_reader *reader, const struct scenario_field
                      size_t count, void *target, uint32_t *seen);
 
 /* Readers of plain values. */
-bool scenario_read_text(struct scenario_reader *reader, void *target);    /* struct bytes */
+bool scenario_read_text(struct scenario_reader *reader, void *target); /* struct bytes */
+/* One of two words; whether it is the second. */
+bool scenario_read_choice(struct scenario_reader *reader, const char *first, const char *second,
+                          bool *is_second);
 bool scenario_read_flag(struct scenario_reader *reader, void *target);    /* bool */
 bool scenario_read_chance(struct scenario_reader *reader, void *target);  /* double, 0 to 1 */
 bool scenario_read_count(struct scenario_reader *reader, void *target);   /* uint32_t, from 1 */

@@ -163,11 +163,7 @@ static bool read_takes(struct scenario_reader *reader, void *target)
 
 static bool read_else(struct scenario_reader *reader, void *target)
 {
-  struct bytes text;
-  if (!scenario_read_text(reader, &text)) return false;
-  *(bool *)target = bytes_equal(text, BYTES("leave"));
-  return *(bool *)target || bytes_equal(text, BYTES("fail")) ||
-         scenario_refuse(reader, "\"fail\" or \"leave\" is expected");
+  return scenario_read_choice(reader, "fail", "leave", target);
 }
 
 static bool read_every(struct scenario_reader *reader, void *target)
