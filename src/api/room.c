@@ -61,8 +61,8 @@ static struct bytes render_room(struct exchange *exchange, const struct room *ro
   for (size_t i = 0; i < ROOM_SETTINGS; i++)
     render_integer(json, bytes_of_text(room_setting_rows[i].name),
                    room_setting_get(settings, &room_setting_rows[i]));
-  render_integer(json, BYTES("waiting"), counts.waiting);
-  render_integer(json, BYTES("shoppers"), counts.shoppers);
+  render_integer(json, BYTES("waiting"), (int64_t)counts.waiting);
+  render_integer(json, BYTES("shoppers"), (int64_t)counts.shoppers);
   return render_end(&render);
 }
 

@@ -22,6 +22,7 @@ bool identities_init(struct identities *identities, struct memory *memory, uint3
     partitions *= 2;
   identities->memory = memory;
   identities->mask = partitions - 1;
+  identities->slots = 0;
   identities->partitions = memory_alloc_zeroed(memory, table_bytes(identities));
   return identities->partitions != NULL;
 }
@@ -83,6 +84,7 @@ bool identities_reserve(struct identities *identities, uint64_t hash, identity_i
   if (slots == NULL) return false;
   partition->slots = slots;
   partition->capacity += GROWTH;
+  identities->slots += GROWTH;
   return true;
 }
 

@@ -31,6 +31,7 @@ struct identity_partition {
 struct identities {
   struct memory *memory;
   uint32_t mask; /* partitions - 1 */
+  size_t slots;  /* there is memory for, in all of them */
   struct identity_partition *partitions;
 };
 

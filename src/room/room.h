@@ -176,7 +176,10 @@ struct room_joining {
   struct room *room;
   uint32_t number;
   bool again;
-  /* ROOM_OK and what is durable at `sequence`, or ROOM_UNAVAILABLE. From lobby_flush. */
+  /*
+   * ROOM_OK and what is durable at `sequence`, or ROOM_UNAVAILABLE. From lobby_flush, or before it
+   * from a later room_join or lobby_tick that cannot wait so long.
+   */
   void (*joined)(void *context, enum room_status status, const struct room_joined *joined,
                  uint64_t sequence);
   void *context;
@@ -270,13 +273,16 @@ void room_fairness(const struct room *room, struct room_fairness *fairness);
 /* ---- for operators and tests ---- */
 
 struct room_counts {
-  uint32_t waiting; /* living */
-  uint32_t ghosts;
-  uint32_t admitted; /* may enter */
-  uint32_t entered;
-  uint32_t shoppers; /* admitted and entered ones that count */
-  uint64_t joins, admissions, entries, abandoned, expired;
-  size_t memory_bytes; /* beside the store */
+  uint64_t waiting; /* living */
+  uint64_t ghosts;
+  uint64_t admitted; /* may enter */
+  uint64_t entered;
+  uint64_t shoppers;     /* admitted and entered ones that count */
+  uint64_t allowed;      /* admissions a second */
+  uint64_t memory_bytes; /* beside the store */
+  /* Since the start. */
+  uint64_t joins, admissions, entries, abandoned, expired, silent, returned, refused_full;
+  uint64_t eta_error_ms, eta_checked; /* the sum of |predicted - true|, how many */
 };
 
 void room_counts(const struct room *room, struct room_counts *counts);

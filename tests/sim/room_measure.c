@@ -51,10 +51,11 @@ void room_measure_sample(struct room_run *run)
   room_counts(run->room, &counts);
   uint32_t shoppers = room_check_shoppers(run);
   if (shoppers > counts.shoppers)
-    room_run_fail(run, "%u shoppers, and the room counts %u", shoppers, counts.shoppers);
+    room_run_fail(run, "%u shoppers, and the room counts %llu", shoppers,
+                  (unsigned long long)counts.shoppers);
   if (counts.waiting > run->totals->most_waiting) {
     run->totals->most_waiting = counts.waiting;
-    run->totals->waiter_bytes = (double)counts.memory_bytes / counts.waiting;
+    run->totals->waiter_bytes = (double)counts.memory_bytes / (double)counts.waiting;
   }
   const struct room_settings *settings = &run->model.settings;
   bool by_rate = is_by_rate(run);
@@ -66,8 +67,8 @@ void room_measure_sample(struct room_run *run)
   run->totals->used += used < 1 ? used : 1;
   run->totals->usable++;
   if (used < 0.9)
-    room_run_tell(run, "%u shoppers of %u, the room counts %u", shoppers, settings->max_shoppers,
-                  counts.shoppers);
+    room_run_tell(run, "%u shoppers of %u, the room counts %llu", shoppers, settings->max_shoppers,
+                  (unsigned long long)counts.shoppers);
 }
 
 /* ---- predictions, and ghosts ---- */
@@ -275,9 +276,9 @@ void room_measure_print(const struct room_totals *totals, uint64_t first, uint64
          (unsigned long long)first, (unsigned long long)last, N(runs), N(buyers), N(crashes),
          N(torn), N(lost), N(faults), seconds);
   printf("  line: %llu places, %llu asked for again (%llu after a crash, same token), %llu looks, "
-         "%llu forged, %llu given up, %llu full; %.1f bytes for each of %u waiters\n",
+         "%llu forged, %llu given up, %llu full; %.1f bytes for each of %llu waiters\n",
          N(joins), N(again), N(restored), N(looks), N(forged), N(forgotten), N(full),
-         totals->waiter_bytes, totals->most_waiting);
+         totals->waiter_bytes, N(most_waiting));
   printf("  door: %llu admitted, %llu entered, %llu walked in, %llu too late; %llu passes refused, "
          "%llu shared\n",
          N(admissions), N(entries), N(walked_in), N(too_late), N(refused_passes), N(shared));

@@ -109,7 +109,7 @@ struct room_totals {
   uint64_t bot_pairs, late_pairs, late_wins;
   struct room_guess *guesses;
   size_t guess_count, guess_capacity;
-  uint32_t most_waiting; /* in one room */
+  uint64_t most_waiting; /* in one room */
   double waiter_bytes;   /* for each of them, beside the store */
 };
 

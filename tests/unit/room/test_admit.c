@@ -292,7 +292,7 @@ static void test_a_crash_admits_nobody_twice(void **state)
       if (i % 3 == seed % 3) (void)store_step(fixture->store.store, &idle, &fixture->error);
     }
     room_fixture_crash(fixture, (enum world_sim_crash)(seed % 5));
-    uint32_t shoppers = room_fixture_counts(fixture).shoppers;
+    uint64_t shoppers = room_fixture_counts(fixture).shoppers;
     assert_int_equal(room_fixture_counts(fixture).waiting, 60 - shoppers);
     for (uint32_t i = 0; i < 60; i++)
       assert_int_equal(waiters_state(&fixture->room->waiters, i),
