@@ -37,30 +37,10 @@ static bool corrupt(struct error *error, const char *table, const char *what)
                    what);
 }
 
-typedef bool load_item(struct loader *loader, struct value item);
-
-static bool scan(struct loader *loader, const struct table *table, load_item *load)
+static bool scan(struct loader *loader, const struct table *table, store_visit *load)
 {
-  struct queues *queues = loader->queues;
-  struct arena keys; /* the key to go on from lives longer than its page */
-  arena_init(&keys, queues->memory);
-  struct store_query query = {.table = table};
-  bool loaded = true;
-  do {
-    struct store_page page;
-    loaded = store_scan(queues->store, &query, &queues->arena, &page, loader->error) == STORE_OK;
-    for (uint32_t i = 0; i < page.count && loaded; i++) loaded = load(loader, page.items[i]);
-    query.start_key = VALUE_NONE;
-    if (loaded && value_present(page.last_key)) {
-      arena_reset(&keys);
-      struct bytes key = arena_copy(&keys, bytes_of(page.last_key.data, page.last_key.size));
-      query.start_key = (struct value){key.data, key.size};
-      loaded = key.data != NULL || no_memory(loader->error);
-    }
-    arena_reset(&queues->arena);
-  } while (loaded && value_present(query.start_key));
-  arena_free(&keys);
-  return loaded;
+  const struct store_query all = {.table = table};
+  return store_each(loader->queues->store, &all, load, loader, loader->error);
 }
 
 /* ---- tacos-queues ---- */
@@ -77,19 +57,20 @@ static bool load_queue(struct loader *loader, struct value item)
   return true;
 }
 
-static bool load_record(struct loader *loader, struct value item)
+static bool load_record(void *context, struct value item, struct error *error)
 {
+  struct loader *loader = context;
   struct task_record task;
   switch (record_name_of(item)) {
   case RECORD_QUEUE:
     return load_queue(loader, item);
   case RECORD_NUMBERS:
     return numbers_record_read(item, &loader->queues->next_number) ||
-           corrupt(loader->error, QUEUE_QUEUES_TABLE, "#numbers has no number");
+           corrupt(error, QUEUE_QUEUES_TABLE, "#numbers has no number");
   case RECORD_TASK:
     if (!task_record_read(item, &task))
-      return corrupt(loader->error, QUEUE_QUEUES_TABLE, "a task's item is not one");
-    return queues_load_task(loader->queues, &task) || no_memory(loader->error);
+      return corrupt(error, QUEUE_QUEUES_TABLE, "a task's item is not one");
+    return queues_load_task(loader->queues, &task) || no_memory(error);
   case RECORD_SECRET:
   case RECORD_UNKNOWN:
     break;
@@ -170,12 +151,13 @@ static bool load_seen(struct loader *loader, struct value item, struct bytes dig
   return buffer_append(&loader->seen, bytes_of(&loaded, sizeof loaded)) || no_memory(loader->error);
 }
 
-static bool load_any(struct loader *loader, struct value item)
+static bool load_any(void *context, struct value item, struct error *error)
 {
+  struct loader *loader = context;
   enum message_kind kind;
   struct bytes id;
   if (!message_item_kind(item, &kind, &id))
-    return corrupt(loader->error, QUEUE_MESSAGES_TABLE, "an item has a key that none has");
+    return corrupt(error, QUEUE_MESSAGES_TABLE, "an item has a key that none has");
   switch (kind) {
   case MESSAGE_KIND_MESSAGE:
     return load_message(loader, item, id);

@@ -14,7 +14,10 @@ static const char *const TABLE_NAMES[AUDIT_TABLES] = {
     [AUDIT_TABLE_IDEMPOTENCY] = "ticket-reservation-idempotency",
 };
 
-static audit_visit *const READERS[AUDIT_TABLES] = {
+/* False when memory failed. */
+typedef bool audit_read(struct audit *audit, struct value item);
+
+static audit_read *const READERS[AUDIT_TABLES] = {
     [AUDIT_TABLE_TICKETS] = audit_read_ticket,
     [AUDIT_TABLE_HISTORY] = audit_read_history,
     [AUDIT_TABLE_RESERVATIONS] = audit_read_reservation,
@@ -116,32 +119,23 @@ bool audit_no_memory(struct audit *audit)
 
 /* ---- reading ---- */
 
-bool audit_scan(struct audit *audit, enum audit_table table, audit_visit *visit)
+struct reading {
+  struct audit *audit;
+  audit_read *read;
+};
+
+static bool read_item(void *context, struct value item, struct error *error)
 {
-  struct arena arena;
-  struct buffer key;
-  struct store_page page;
-  struct store_query query = {.table = audit->tables[table], .start_key = VALUE_NONE};
-  bool going = true;
-  bool done = false;
-  arena_init(&arena, audit->memory);
-  buffer_init(&key, audit->memory);
-  while (going && !done) {
-    arena_reset(&arena);
-    going = store_scan(audit->options->store, &query, &arena, &page, audit->error) == STORE_OK ||
-            audit_no_memory(audit);
-    for (uint32_t i = 0; going && i < page.count; i++) going = visit(audit, page.items[i]);
-    if (!going) break;
-    done = !value_present(page.last_key);
-    /* The key of the next page outlives the arena of this one. */
-    buffer_clear(&key);
-    if (!done && !buffer_append(&key, bytes_of(page.last_key.data, page.last_key.size)))
-      going = audit_no_memory(audit);
-    query.start_key = (struct value){key.data, key.size};
-  }
-  buffer_free(&key);
-  arena_free(&arena);
-  return going;
+  const struct reading *reading = context;
+  (void)error; /* the audit's own */
+  return reading->read(reading->audit, item);
+}
+
+static bool read_table(struct audit *audit, enum audit_table table)
+{
+  const struct store_query all = {.table = audit->tables[table]};
+  struct reading reading = {.audit = audit, .read = READERS[table]};
+  return store_each(audit->options->store, &all, read_item, &reading, audit->error);
 }
 
 static uint64_t items_of(const struct audit *audit, enum audit_table table)
@@ -186,7 +180,7 @@ static bool check_all(struct audit *audit)
   for (enum audit_law i = 0; i < AUDIT_LAWS; i++)
     audit_law(audit, i)->looked = (LAWS[i].tables & ~there) == 0;
   for (enum audit_table i = 0; i < AUDIT_TABLES; i++)
-    if (audit->tables[i] != NULL && !audit_scan(audit, i, READERS[i])) return false;
+    if (audit->tables[i] != NULL && !read_table(audit, i)) return false;
   for (enum audit_law i = 0; i < AUDIT_LAWS; i++)
     if (audit_law(audit, i)->looked && LAWS[i].check != NULL && !LAWS[i].check(audit)) return false;
   return true;

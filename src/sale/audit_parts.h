@@ -189,10 +189,6 @@ static inline struct audit_law_result *audit_law(struct audit *audit, enum audit
   return &audit->result->laws[law];
 }
 
-/* Calls `visit` for each item; false when it or memory failed. */
-typedef bool audit_visit(struct audit *audit, struct value item);
-bool audit_scan(struct audit *audit, enum audit_table table, audit_visit *visit);
-
 /* ---- audit_item.c ---- */
 
 /*
