@@ -337,26 +337,28 @@ end
                   time.monotonic() - begin < 1)
 
 
+EVENTS_A_ROUND = 2  # of row_reserve
 RESERVE = """
 local n = %d
+local events = {%s}
 local fields = {['Content-Type'] = 'application/json'}
 request = function()
   n = n + 1
-  local seat = (n - 1) * 2
+  local seat = (n - 1) * 2 %% 50000
   local row = math.floor(seat / 100) + 1
   fields['Authorization'] = 'Bearer ' .. lines[n %% #lines + 1]
   fields['Idempotency-Key'] = string.format('%%08x-%04x-4111-8111-%%012x', n, n)
   return wrk.format('POST', '/api/v1/reservations', fields, string.format(
-    '{"event_id":"%s","seat_ids":["A-%%d-%%d","A-%%d-%%d"]}', row, seat %% 100 + 1, row,
-    seat %% 100 + 2))
+    '{"event_id":"%%s","seat_ids":["A-%%d-%%d","A-%%d-%%d"]}',
+    events[math.floor((n - 1) / 25000) + 1], row, seat %% 100 + 1, row, seat %% 100 + 2))
 end
 """
 
 
 @row
 def row_reserve(directory):
-    # An event for each round: 25,000 pairs of seats are gone in some seconds.
-    with Server(events=ROUNDS + 1) as server:
+    # Events for each round: the 25,000 pairs of seats of one are gone in some seconds.
+    with Server(events=EVENTS_A_ROUND * (ROUNDS + 1)) as server:
         server.tokens(directory / "jwts")
         tokens = lines_of(directory / "jwts")
         path = "/api/v1/reservations"
@@ -364,7 +366,8 @@ def row_reserve(directory):
                 '"evt_0","user_id":"buyer1","seat_ids":["A-1-1","A-1-2"],"quantity":2}')
 
         def script(number):
-            return tokens + RESERVE % (0, number + 1, server.ids[number])
+            ids = server.ids[EVENTS_A_ROUND * number:EVENTS_A_ROUND * (number + 1)]
+            return tokens + RESERVE % (0, ", ".join(f"'{one}'" for one in ids), number + 1)
         against_nginx(server, "reserve", "POST reservations, 2 seats of 50,000, durable, per second",
                       path, script, 0.30, directory, body)
 
