@@ -23,6 +23,7 @@ enum world_open_flag {
   WORLD_OPEN_WRITE = 1,     /* read and write */
   WORLD_OPEN_CREATE = 2,    /* make it (mode 0600) when absent; implies write */
   WORLD_OPEN_EXCLUSIVE = 4, /* with create: -EEXIST when present */
+  WORLD_OPEN_EXACT = 8,     /* only what is read will be read: nothing is fetched ahead */
 };
 
 /*

@@ -85,7 +85,9 @@ static int linux_file_open(struct world *world, const char *path, int flags)
   if ((flags & WORLD_OPEN_CREATE) != 0) mode |= O_CREAT;
   if ((flags & WORLD_OPEN_EXCLUSIVE) != 0) mode |= O_EXCL;
   int file = RETRY(open(path, mode, FILE_MODE));
-  return file == -1 ? -errno : file;
+  if (file == -1) return -errno;
+  if ((flags & WORLD_OPEN_EXACT) != 0) (void)posix_fadvise(file, 0, 0, POSIX_FADV_RANDOM);
+  return file;
 }
 
 static int linux_file_close(struct world *world, int file)

@@ -113,6 +113,8 @@ struct log_reader;
 enum log_tail {
   LOG_TAIL_CUT,  /* recovery: a torn last frame is cut off the file, a hole refuses */
   LOG_TAIL_KEEP, /* files that may be in use: a torn or growing last frame ends the reading */
+  /* The same, of a log that is read as it is written: in small steps, and nothing ahead. */
+  LOG_TAIL_FOLLOW,
 };
 
 /*
@@ -124,12 +126,6 @@ struct log_reader *log_reader_open(struct world *world, const struct log_options
                                    uint64_t from, enum log_tail tail, struct error *error);
 
 /*
- * The reader will follow a log that is being written: it reads in small steps, since it reads the
- * end anew after each commit.
- */
-void log_reader_follow(struct log_reader *reader);
-
-/*
  * With LOG_TAIL_CUT: the log is known to reach up to this sequence (`from` - 1 when not called). If
  * it ends before, that is ERROR_CORRUPT and nothing is cut.
  */
@@ -137,7 +133,7 @@ void log_reader_need(struct log_reader *reader, uint64_t sequence);
 
 /*
  * 1 and a record; 0 at the end; -1 with *error. With LOG_TAIL_CUT the end says that all that was
- * read is durable. With LOG_TAIL_KEEP it may be called again after 0, and records that are written
+ * read is durable. With the others it may be called again after 0, and records that are written
  * but not yet durable are seen: compare log_durable.
  */
 int log_reader_next(struct log_reader *reader, struct log_record *record, struct error *error);

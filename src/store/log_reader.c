@@ -3,7 +3,7 @@
  * explain().
  *
  * The reader holds a window of the current file, at least one frame, and hands out payloads that
- * lie in it. Files may be growing under LOG_TAIL_KEEP, so bytes behind the last valid frame are
+ * lie in it. Files may be growing unless the tail is cut, so bytes behind the last valid frame are
  * read again before anything is concluded from them.
  */
 #include "base/check.h"
@@ -81,8 +81,13 @@ static bool open_segment(struct log_reader *reader, uint64_t sequence, struct er
   struct world *world = reader->world;
   close_segment(reader);
   store_file_numbered_path(reader->path, &log_segment_kind, reader->directory, sequence);
-  int flags = reader->tail == LOG_TAIL_CUT ? WORLD_OPEN_WRITE : WORLD_OPEN_READ;
-  int file = world->operations->file_open(world, reader->path, flags);
+  static const int flags[] = {
+      [LOG_TAIL_CUT] = WORLD_OPEN_WRITE,
+      [LOG_TAIL_KEEP] = WORLD_OPEN_READ,
+      /* Behind the last record there is nothing yet, which the kernel would fetch and clear. */
+      [LOG_TAIL_FOLLOW] = WORLD_OPEN_READ | WORLD_OPEN_EXACT,
+  };
+  int file = world->operations->file_open(world, reader->path, flags[reader->tail]);
   if (file == -ENOENT)
     return error_set(error, ERROR_NOT_FOUND, "%s is gone: it was removed as too old", reader->path);
   if (file < 0) return error_set_errno(error, -file, "cannot open %s", reader->path);
@@ -128,6 +133,7 @@ struct log_reader *log_reader_open(struct world *world, const struct log_options
   }
   reader->world = world;
   reader->tail = tail;
+  if (tail == LOG_TAIL_FOLLOW) reader->window.step = LOG_WINDOW_TAIL_BYTES;
   reader->from = from == 0 ? 1 : from;
   reader->needed = reader->from - 1;
   reader->file = -1;
@@ -142,11 +148,6 @@ struct log_reader *log_reader_open(struct world *world, const struct log_options
     return reader;
   log_reader_close(reader);
   return NULL;
-}
-
-void log_reader_follow(struct log_reader *reader)
-{
-  reader->window.step = LOG_WINDOW_TAIL_BYTES;
 }
 
 void log_reader_need(struct log_reader *reader, uint64_t sequence)
@@ -298,7 +299,7 @@ static bool cut_tail(struct log_reader *reader, struct error *error)
 /* The segment after the current one; 0 when there is none. */
 static bool find_successor(struct log_reader *reader, uint64_t *successor, struct error *error)
 {
-  if (reader->tail == LOG_TAIL_KEEP &&
+  if (reader->tail != LOG_TAIL_CUT &&
       !store_file_list_read(&reader->list, reader->world, &log_segment_kind, reader->directory,
                             error))
     return false;
@@ -330,7 +331,7 @@ static int explain(struct log_reader *reader, struct error *error)
   uint64_t successor;
   uint64_t later = 0;
   bool hole = false;
-  if (reader->tail == LOG_TAIL_KEEP || !untouched(reader)) {
+  if (reader->tail != LOG_TAIL_CUT || !untouched(reader)) {
     /* The window may be older than the frame: whoever follows a log mostly finds it now. */
     log_window_clear(&reader->window);
     enum frame_found fresh = read_frame(reader, error);

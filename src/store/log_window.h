@@ -14,7 +14,7 @@
 enum {
   LOG_WINDOW_BYTES = 1 << 20,
   /* Of whoever follows a log that is being written, and reads its end anew after each commit. */
-  LOG_WINDOW_TAIL_BYTES = 1 << 16,
+  LOG_WINDOW_TAIL_BYTES = 1 << 13,
 };
 
 struct log_window {

@@ -60,9 +60,9 @@ static int open_reader(struct stream *stream, struct error *error)
   if (stream->reader != NULL) return 1;
   if (log_durable(store->log) <= stream->after) return 0;
   struct log_options options = store_log_options(store);
-  stream->reader = log_reader_open(store->world, &options, stream->after + 1, LOG_TAIL_KEEP, error);
+  stream->reader = log_reader_open(store->world, &options, stream->after + 1, LOG_TAIL_FOLLOW,
+                                   error);
   if (stream->reader == NULL) return -1;
-  log_reader_follow(stream->reader);
   return 1;
 }
 

@@ -236,10 +236,9 @@ static void test_keys_and_stores(void **state)
   log_fixture_close(&fixture);
 }
 
-/* Under LOG_TAIL_KEEP every part of a frame may arrive on its own, and files are left alone. */
-static void test_a_growing_tail_is_waited_for(void **state)
+/* Every part of a frame may arrive on its own, and files are left alone. */
+static void wait_for_growing_tail(enum log_tail kind)
 {
-  (void)state;
   struct log_fixture fixture;
   struct frame_place second[SECOND_RECORDS];
   size_t end = place_frames(FIRST_RECORDS + 1, SECOND_RECORDS, second);
@@ -254,7 +253,7 @@ static void test_a_growing_tail_is_waited_for(void **state)
   assert_int_equal(operations->file_read(fixture.world, file, tail, size, start), size);
   assert_int_equal(operations->file_write(fixture.world, file, zeros, size, start), 0);
 
-  struct log_reader *reader = log_reader_open(fixture.world, &fixture.options, 1, LOG_TAIL_KEEP,
+  struct log_reader *reader = log_reader_open(fixture.world, &fixture.options, 1, kind,
                                               &fixture.error);
   struct log_record record;
   uint64_t read = 0;
@@ -285,6 +284,13 @@ static void test_a_growing_tail_is_waited_for(void **state)
   log_reader_close(reader);
   assert_true(log_close(log, &fixture.error));
   log_fixture_close(&fixture);
+}
+
+static void test_a_growing_tail_is_waited_for(void **state)
+{
+  (void)state;
+  wait_for_growing_tail(LOG_TAIL_KEEP);
+  wait_for_growing_tail(LOG_TAIL_FOLLOW);
 }
 
 static void test_keep_finds_holes_too(void **state)

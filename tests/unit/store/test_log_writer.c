@@ -23,7 +23,7 @@ static void test_what_is_appended_is_read(void **state)
     if (variant & 1) fixture.options.key = fixture_key;
     write_log(&fixture, 1, 100, (variant & 2) != 0);
     write_log(&fixture, 101, 50, (variant & 2) == 0);
-    for (int tail = LOG_TAIL_CUT; tail <= LOG_TAIL_KEEP; tail++) {
+    for (int tail = LOG_TAIL_CUT; tail <= LOG_TAIL_FOLLOW; tail++) {
       for (uint64_t from = 1; from <= 151; from++)
         assert_int_equal(
             read_all(fixture.world, &fixture.options, from, (enum log_tail)tail, &fixture.error),
