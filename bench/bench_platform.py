@@ -3,7 +3,8 @@
 
     bench/bench_platform.py [row ...]
 
-    rows: status join memory availability reserve hotseat journey polling onsale start
+    rows: status join memory availability reserve postgresql growth hotseat journey polling onsale
+          generator start
     BENCH_SECONDS=N: of one round of one side, 4 unless set; the on-sale lasts 15 times as long
 
 Prints Markdown; tools/bench puts it in its place. Servers run on core 0, clients on core 1. Runs in
@@ -24,7 +25,9 @@ import uuid
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests" / "api"))
+sys.path.insert(0, str(Path(__file__).resolve().parent))
 import platform_api  # noqa: E402
+import peer_postgresql  # noqa: E402
 
 platform_api.DESCRIPTION = None  # replies are measured here, not checked
 
@@ -169,7 +172,8 @@ class Server:
     def __init__(self, *words, events=1, buyer_limit=10, **variables):
         self.ids = [f"evt_{number}" for number in range(events)]
         self.platform = platform_api.Platform(
-            "--address-rate", "0", "--join-rate", "0", "--connections-per-address", "100000", *words,
+            "--address-rate", "0", "--join-rate", "0", "--connections-per-address", "100000",
+            "--memory-ready", "1024", *words,
             events=[stadium(one, buyer_limit) for one in self.ids], TACOS_USER_RATE="0", **variables)
 
     def __enter__(self):
@@ -355,6 +359,12 @@ end
 """
 
 
+def reserve_script(server, number):
+    """Each pair of seats of this round's events once."""
+    ids = server.ids[EVENTS_A_ROUND * number:EVENTS_A_ROUND * (number + 1)]
+    return RESERVE % (0, ", ".join(f"'{one}'" for one in ids), number + 1)
+
+
 @row
 def row_reserve(directory):
     # Events for each round: the 25,000 pairs of seats of one are gone in some seconds.
@@ -365,11 +375,33 @@ def row_reserve(directory):
         body = ('{"reservation_id":"rsv_01M8EDC8Z0CZHKCPS8TJ5PX18J","status":"PENDING","event_id":'
                 '"evt_0","user_id":"buyer1","seat_ids":["A-1-1","A-1-2"],"quantity":2}')
 
-        def script(number):
-            ids = server.ids[EVENTS_A_ROUND * number:EVENTS_A_ROUND * (number + 1)]
-            return tokens + RESERVE % (0, ", ".join(f"'{one}'" for one in ids), number + 1)
         against_nginx(server, "reserve", "POST reservations, 2 seats of 50,000, durable, per second",
-                      path, script, 0.30, directory, body)
+                      path, lambda number: tokens + reserve_script(server, number), 0.30, directory,
+                      body)
+
+
+@row
+def row_postgresql(directory):
+    """The reservation again, beside the same transaction in PostgreSQL."""
+    if peer_postgresql.programs() is None:
+        sys.exit("bench_platform.py: PostgreSQL is not installed: tools/deps.sh bench")
+    rounds = ROUNDS + 1
+    with Server(events=EVENTS_A_ROUND * rounds) as server, \
+            peer_postgresql.PostgreSQL(SERVER_CORE, rounds) as postgresql:
+        server.tokens(directory / "jwts")
+        tokens = lines_of(directory / "jwts")
+        ours, theirs = [], []
+        for number in range(rounds):
+            ours.append(wrk(server.port, "/api/v1/reservations",
+                            tokens + reserve_script(server, number))[0])
+            theirs.append(postgresql.reserve(number, CONNECTIONS, SECONDS, LOAD_CORE)[0])
+        ours, theirs = ours[1:], theirs[1:]
+        ratios = [one / other for one, other in zip(ours, theirs)]
+        print_row("the same beside PostgreSQL, prepared, synchronous_commit=on, 64 clients, per second",
+                  text(ours), text(theirs), text(ratios), "8 x PostgreSQL",
+                  statistics.median(ratios) >= 8)
+        print_raw("reserve: per second, in PostgreSQL's rounds", ours)
+        print_raw("reserve: per second, PostgreSQL", theirs)
 
 
 @row

@@ -15,7 +15,7 @@ static int command_help(const struct arguments *arguments);
    OPTION_BIT(OPTION_PAYMENT_DELAY) | OPTION_BIT(OPTION_CONFIG) |                              \
    OPTION_BIT(OPTION_PAYMENT_PROVIDER) | OPTION_BIT(OPTION_PAYMENT_SECRET_FILE) |              \
    OPTION_BIT(OPTION_NOTIFICATION_URL) | OPTION_BIT(OPTION_JOIN_RATE) |                        \
-   OPTION_BIT(OPTION_ROOM_CAPACITY))
+   OPTION_BIT(OPTION_ROOM_CAPACITY) | OPTION_BIT(OPTION_MEMORY_READY))
 
 #define LOAD_OPTIONS                                                                              \
   (OPTION_BIT(OPTION_TARGET) | OPTION_BIT(OPTION_DATA_DIR) | OPTION_BIT(OPTION_JWT_SECRET_FILE) | \

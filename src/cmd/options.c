@@ -51,6 +51,9 @@ const struct option_definition OPTIONS[OPTION_COUNT] = {
                           "joins of queues a minute of one client address; 0: no limit"},
     [OPTION_ROOM_CAPACITY] = {"room-capacity", "NUMBER", "TACOS_ROOM_CAPACITY", "1000000",
                               "places of one event's queue, 16 bytes each"},
+    [OPTION_MEMORY_READY] =
+        {"memory-ready", "MIB", "TACOS_MEMORY_READY", "0",
+         "memory for tables that is taken at the start, before a rush needs it"},
     [OPTION_PAYMENT_DELAY] = {"payment-delay-ms", "NUMBER", "TACOS_PAYMENT_DELAY_MS", "5000",
                               "after which a simulated payment with the scenario 'delay' ends"},
     [OPTION_EVENT] = {"event", "FILE", NULL, NULL,

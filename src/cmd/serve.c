@@ -229,6 +229,7 @@ static bool open_store(struct platform *platform, const char *directory, const s
       .directory = directory,
       .key = key_file_bytes(key),
       .threads = true,
+      .ready_bytes = (size_t)platform->options.memory_ready_mib << 20,
       .notify = wake,
       .notify_context = &platform->loop,
       .report = report,

@@ -6,6 +6,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum {
   PORT_MAX = 65535,
@@ -13,7 +14,8 @@ enum {
   DRAIN_SECONDS_MAX = 3600,
   MS_PER_S = 1000,
   SECONDS_PER_MINUTE = 60,
-  PAYMENT_DELAY_MS_MAX = 3600000
+  PAYMENT_DELAY_MS_MAX = 3600000,
+  MEMORY_READY_MIB_MAX = 1 << 24
 };
 
 /* Decimal digits up to a maximum; false otherwise. */
@@ -156,6 +158,20 @@ static bool take_provider(const struct arguments *arguments, struct serve_option
                    "--payment-provider and --payment-secret-file go together");
 }
 
+/* What does not fit would not be refused by the kernel: it would end some process. */
+static bool take_memory(const struct arguments *arguments, struct serve_options *options,
+                        struct error *error)
+{
+  uint64_t memory = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
+  uint64_t most_mib = memory / 4 * 3 >> 20;
+  uint32_t *mib = &options->memory_ready_mib;
+  if (!take_number(arguments, OPTION_MEMORY_READY, MEMORY_READY_MIB_MAX, mib, error)) return false;
+  if (*mib <= most_mib) return true;
+  return error_set(error, ERROR_INVALID,
+                   "--memory-ready: three quarters of this machine's memory are %llu MiB",
+                   (unsigned long long)most_mib);
+}
+
 /* "http://host" or "https://host", and what may follow; no user, whose password would be shown. */
 static bool is_web_url(struct bytes url)
 {
@@ -199,7 +215,7 @@ bool serve_options_parse(const struct arguments *arguments, struct serve_options
       !take_number(arguments, OPTION_DRAIN_SECONDS, DRAIN_SECONDS_MAX, &drain_s, error) ||
       !take_rates(arguments, options, error) || !take_provider(arguments, options, error) ||
       !take_notifications(arguments, options, error) || !take_tls(arguments, options, error) ||
-      !take_lists(arguments, options, error))
+      !take_lists(arguments, options, error) || !take_memory(arguments, options, error))
     return false;
   options->limits.drain_ms = drain_s * MS_PER_S;
   return true;

@@ -25,6 +25,7 @@ struct serve_options {
   uint32_t address_rate, user_rate;               /* requests a second; 0: no limit */
   uint32_t join_rate;                             /* a minute */
   uint32_t room_capacity;                         /* places of one waiting room */
+  uint32_t memory_ready_mib;                      /* of the store's heap, resident at the start */
   uint32_t payment_delay_ms;
   const char *payment_provider; /* NULL: the simulator */
   const char *payment_secret_file;

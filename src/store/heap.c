@@ -54,30 +54,55 @@ void heap_init(struct heap *heap, struct memory *memory, size_t region_bytes)
   *heap = (struct heap){.memory = memory, .region_bytes = region_bytes};
 }
 
-static void add_spare(struct heap *heap)
+/* A region on the list `ready`; NULL without memory. */
+static void *add_ready(struct heap *heap)
 {
-  if (heap->warm == NULL || heap->spare != NULL) return;
-  heap->spare = memory_map(heap->memory, heap->region_bytes);
-  if (heap->spare != NULL) heap->warm(heap->warm_context, heap->spare, heap->region_bytes);
+  void *region = memory_map(heap->memory, heap->region_bytes);
+  if (region == NULL) return NULL;
+  /* Its first word is 0 as it comes: writing that would wait for the page. */
+  if (heap->ready != NULL) *(void **)region = heap->ready;
+  heap->ready = region;
+  return region;
+}
+
+static void keep_one_ready(struct heap *heap)
+{
+  if (heap->warm == NULL || heap->ready != NULL) return;
+  void *region = add_ready(heap);
+  if (region != NULL) heap->warm(heap->warm_context, region, heap->region_bytes);
 }
 
 void heap_keep_warm(struct heap *heap, heap_warm *warm, void *context)
 {
   heap->warm = warm;
   heap->warm_context = context;
-  add_spare(heap);
+  keep_one_ready(heap);
+}
+
+bool heap_prepare(struct heap *heap, size_t bytes)
+{
+  for (size_t mapped = 0; mapped < bytes; mapped += heap->region_bytes) {
+    void *region = add_ready(heap);
+    if (region == NULL) return false;
+    memory_populate(region, heap->region_bytes);
+  }
+  return true;
+}
+
+static void free_regions(struct heap *heap, void *region)
+{
+  while (region != NULL) {
+    ASAN_UNPOISON_MEMORY_REGION(region, heap->region_bytes);
+    void *next = *(void **)region;
+    memory_unmap(heap->memory, region, heap->region_bytes);
+    region = next;
+  }
 }
 
 void heap_free_all(struct heap *heap)
 {
-  memory_unmap(heap->memory, heap->spare, heap->region_bytes);
-  void *region = heap->regions;
-  while (region != NULL) {
-    ASAN_UNPOISON_MEMORY_REGION(region, heap->region_bytes);
-    void *older = *(void **)region;
-    memory_unmap(heap->memory, region, heap->region_bytes);
-    region = older;
-  }
+  free_regions(heap, heap->ready);
+  free_regions(heap, heap->regions);
   heap_init(heap, heap->memory, heap->region_bytes);
 }
 
@@ -106,10 +131,9 @@ static void split_rest(struct heap *heap)
 
 static bool add_region(struct heap *heap)
 {
-  uint8_t *region = heap->spare;
-  heap->spare = NULL;
-  if (region == NULL) region = memory_map(heap->memory, heap->region_bytes);
+  uint8_t *region = heap->ready != NULL ? heap->ready : add_ready(heap);
   if (region == NULL) return false;
+  heap->ready = *(void **)(void *)region;
   split_rest(heap);
   *(void **)(void *)region = heap->regions;
   heap->regions = region;
@@ -117,7 +141,7 @@ static bool add_region(struct heap *heap)
   heap->end = region + heap->region_bytes;
   heap->mapped += heap->region_bytes;
   ASAN_POISON_MEMORY_REGION(heap->next, heap->region_bytes - REGION_HEADER_BYTES);
-  add_spare(heap);
+  keep_one_ready(heap);
   return true;
 }
 

@@ -30,8 +30,8 @@ struct heap {
   struct memory *memory;
   size_t region_bytes; /* of a mapped region: a multiple of 2 MiB for huge pages, less in tests */
   void *regions;       /* newest region, linked through its first word */
-  void *spare;         /* the region to be used next, or NULL */
-  heap_warm *warm;     /* told of each new spare; NULL: no spares are kept */
+  void *ready;         /* regions to be used next, linked the same way */
+  heap_warm *warm;     /* told of each that is kept in reserve; NULL: none is */
   void *warm_context;
   uint8_t *next; /* uncarved rest of the newest region */
   uint8_t *end;
@@ -49,6 +49,12 @@ void heap_init(struct heap *heap, struct memory *memory, size_t region_bytes);
  * the kernel clears a huge page in a tenth of a millisecond at best, in several at worst.
  */
 void heap_keep_warm(struct heap *heap, heap_warm *warm, void *context);
+
+/*
+ * Maps regions of `bytes` in all and has their pages made resident, which are used before any
+ * other: nobody waits later. False without memory; what was mapped stays.
+ */
+bool heap_prepare(struct heap *heap, size_t bytes);
 
 /* Gives every region back; blocks above HEAP_SMALL_MAX must have been freed before. */
 void heap_free_all(struct heap *heap);

@@ -192,6 +192,14 @@ static bool open_parts(struct store *store, const char *directory, struct error 
   return recover(store, error);
 }
 
+static bool prepare_heap(struct store *store, struct error *error)
+{
+  size_t bytes = store->options.ready_bytes;
+  return heap_prepare(&store->heap, bytes) ||
+         error_set(error, ERROR_NO_MEMORY, "there are no %zu MiB of memory to have ready",
+                   bytes >> 20);
+}
+
 struct store *store_open(struct world *world, const struct store_options *options,
                          struct error *error)
 {
@@ -210,7 +218,7 @@ struct store *store_open(struct world *world, const struct store_options *option
   heap_init(&store->heap, store->memory, store->options.region_bytes);
   if (store->options.threads && warmer_start(&store->warmer))
     heap_keep_warm(&store->heap, warmer_warm, &store->warmer);
-  if (!open_parts(store, options->directory, error)) {
+  if (!prepare_heap(store, error) || !open_parts(store, options->directory, error)) {
     struct error ignored;
     if (store->log != NULL) (void)log_close(store->log, &ignored);
     free_store(store);

@@ -58,6 +58,7 @@ struct store_options {
   const uint8_t *key;     /* LOG_KEY_BYTES for encryption at rest, or NULL */
   uint32_t segment_bytes; /* of log segments; 0: LOG_SEGMENT_BYTES */
   size_t region_bytes;    /* of the heap; 0: STORE_REGION_BYTES */
+  size_t ready_bytes;     /* of the heap, made resident at once (heap_prepare); 0: as it is used */
   int64_t history_ms;     /* how far back a restore can go; 0: STORE_HISTORY_MS */
   uint64_t
       snapshot_log_bytes; /* a snapshot starts after this much log; 0: STORE_SNAPSHOT_LOG_BYTES */

@@ -1,8 +1,12 @@
 """What `tacos serve` takes for an address, a number and a list, and what it says of others."""
 
+import os
+
 import pytest
 
 from cli import Server, expect_failure, run
+
+MOST_MIB = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGESIZE") // 4 * 3 >> 20
 
 
 @pytest.mark.parametrize("words, message", [
@@ -42,6 +46,9 @@ from cli import Server, expect_failure, run
     (["--drain-seconds", "1.5"], "--drain-seconds '1.5' is no number from 0 to 3600"),
     (["--join-rate", "-1"], "--join-rate '-1' is no number from 0 to 1000000"),
     (["--join-rate", "many"], "--join-rate 'many' is no number from 0 to 1000000"),
+    (["--memory-ready", "16777216"],
+     f"--memory-ready: three quarters of this machine's memory are {MOST_MIB} MiB"),
+    (["--memory-ready", "1G"], "--memory-ready '1G' is no number from 0 to 16777216"),
     (["--room-capacity", "1023"], "--room-capacity: a queue has at least 1024 places"),
     (["--room-capacity", "0"], "--room-capacity: a queue has at least 1024 places"),
     (["--room-capacity", "16776193"], "--room-capacity '16776193' is no number from 0 to 16776192"),
@@ -109,6 +116,12 @@ def test_origins_and_proxies(place):
 def test_limits(place):
     with Server("--data-dir", place, "--connections-per-address", 0) as server:
         assert server.get("/healthz")[0] == 503
+        assert server.stop()[0] == 0
+
+
+def test_memory_is_ready_at_the_start(place):
+    with Server("--data-dir", place, "--memory-ready", 64) as server:
+        assert 64 << 20 < server.resident_bytes() < 128 << 20
         assert server.stop()[0] == 0
 
 

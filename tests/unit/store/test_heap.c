@@ -168,6 +168,32 @@ static bool allocate_some(struct heap *heap, struct block *blocks, size_t count)
   return heap_reserve(heap, 8000, 20);
 }
 
+static void test_what_is_prepared_is_used_first(void **state)
+{
+  (void)state;
+  struct memory memory = {0};
+  struct heap heap;
+  heap_init(&heap, &memory, REGION_BYTES);
+  assert_true(heap_prepare(&heap, 3 * REGION_BYTES));
+  assert_int_equal(memory.in_use, 3 * REGION_BYTES);
+  assert_int_equal(heap.mapped, 0);
+  /* A block that fills more than half of a region takes one each. */
+  for (size_t i = 1; i <= 4; i++) {
+    for (size_t k = 0; k < REGION_BYTES / HEAP_SMALL_MAX - 1; k++)
+      assert_non_null(heap_alloc(&heap, HEAP_SMALL_MAX));
+    assert_int_equal(heap.mapped, i * REGION_BYTES);
+    assert_int_equal(memory.in_use, (i < 3 ? 3 : i) * REGION_BYTES);
+  }
+  heap_free_all(&heap);
+  assert_int_equal(memory.in_use, 0);
+
+  memory.fail_at = memory.calls + 2;
+  assert_false(heap_prepare(&heap, 3 * REGION_BYTES));
+  assert_int_equal(memory.in_use, REGION_BYTES);
+  heap_free_all(&heap);
+  assert_int_equal(memory.in_use, 0);
+}
+
 static void test_every_allocation_can_fail(void **state)
 {
   (void)state;
@@ -199,6 +225,7 @@ int main(void)
       cmocka_unit_test(test_freed_block_is_used_again),
       cmocka_unit_test(test_rest_of_a_region_is_used),
       cmocka_unit_test(test_reserved_blocks_cannot_fail),
+      cmocka_unit_test(test_what_is_prepared_is_used_first),
       cmocka_unit_test(test_every_allocation_can_fail),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
