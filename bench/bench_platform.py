@@ -173,7 +173,7 @@ class Server:
         self.ids = [f"evt_{number}" for number in range(events)]
         self.platform = platform_api.Platform(
             "--address-rate", "0", "--join-rate", "0", "--connections-per-address", "100000",
-            "--memory-ready", "1024", *words,
+            "--memory-ready", "3072", *words,
             events=[stadium(one, buyer_limit) for one in self.ids], TACOS_USER_RATE="0", **variables)
 
     def __enter__(self):
@@ -341,7 +341,7 @@ end
                   time.monotonic() - begin < 1)
 
 
-EVENTS_A_ROUND = 2  # of row_reserve
+EVENTS_A_ROUND = 3  # of row_reserve
 RESERVE = """
 local n = %d
 local events = {%s}

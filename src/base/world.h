@@ -56,6 +56,11 @@ struct world_operations {
    */
   int (*file_allocate)(struct world *world, int file, uint64_t size);
   int (*file_truncate)(struct world *world, int file, uint64_t size);
+  /*
+   * Advice: what was synced in this range will not be read soon, so that its memory is better used
+   * for what is written next.
+   */
+  int (*file_uncache)(struct world *world, int file, uint64_t offset, uint64_t size);
   int64_t (*file_size)(struct world *world, int file);
   /*
    * An exclusive lock that ends with file_close or the process; -EWOULDBLOCK when another open

@@ -168,6 +168,12 @@ static int linux_file_truncate(struct world *world, int file, uint64_t size)
   return result_of(RETRY(ftruncate(file, (off_t)size)));
 }
 
+static int linux_file_uncache(struct world *world, int file, uint64_t offset, uint64_t size)
+{
+  (void)world;
+  return -posix_fadvise(file, (off_t)offset, (off_t)size, POSIX_FADV_DONTNEED);
+}
+
 /* flock(2) belongs to the open file, so unlike fcntl(2) it excludes this process too. */
 static int linux_file_lock(struct world *world, int file)
 {
@@ -250,6 +256,7 @@ static const struct world_operations linux_operations = {
     .file_sync = linux_file_sync,
     .file_allocate = linux_file_allocate,
     .file_truncate = linux_file_truncate,
+    .file_uncache = linux_file_uncache,
     .file_size = linux_file_size,
     .file_lock = linux_file_lock,
     .file_rename = linux_file_rename,

@@ -134,6 +134,19 @@ static bool is_busy(const struct log *log)
   return (int64_t)log->current.position > spent_ms * LOG_ZERO_BELOW_BYTES_PER_MS;
 }
 
+/*
+ * Pages that were written are of no use until a restart. They come back for the next ones, instead
+ * of memory that nobody has touched for long.
+ */
+static void uncache(struct log *log)
+{
+  struct log_segment *segment = &log->current;
+  if (log->flight_position < segment->uncached + 2 * (uint64_t)LOG_CACHED_BYTES) return;
+  (void)log->world->operations->file_uncache(log->world, segment->file, segment->uncached,
+                                             LOG_CACHED_BYTES);
+  segment->uncached += LOG_CACHED_BYTES;
+}
+
 /* The frame is durable: its buffer is free, its records may be acknowledged. */
 static void land(struct log *log)
 {
@@ -177,7 +190,10 @@ bool log_flight_operate(struct log *log, struct error *error)
   log->flight_step = step + 1;
   if (step == FLIGHT_SYNC || (step == FLIGHT_DIR_SYNC && log->flying == NULL))
     log->flight_step = FLIGHT_NONE;
-  if (step == FLIGHT_SYNC) land(log);
+  if (step == FLIGHT_SYNC) {
+    land(log);
+    uncache(log);
+  }
   return true;
 }
 

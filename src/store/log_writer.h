@@ -34,6 +34,8 @@ enum {
                                log can queue behind */
   LOG_ZERO_BELOW_BYTES_PER_MS = 32 << 10, /* a log that grows faster (32 MiB/s) is not zeroed */
   LOG_CONFIRM_IDLE_MS = 50,
+  /* Of the newest of a segment, for streams that lag a little; dropped in steps as large. */
+  LOG_CACHED_BYTES = 2 << 20,
   LOG_PREPARE_RETRY_MS = 200,
   LOG_RESERVE_WAIT_MS = 2000, /* longest wait of log_reserve for log thread or preparer */
 };
@@ -49,6 +51,7 @@ struct log_buffer {
 struct log_segment {
   int file;                        /* -1: none */
   uint64_t position;               /* where the next frame goes */
+  uint64_t uncached;               /* what lies before this is not in the system's cache any more */
   uint32_t number;                 /* of the next frame */
   struct store_file_header header; /* sequence and time are set when it is taken */
   struct log_cipher cipher;

@@ -134,8 +134,13 @@ static int write_trailer(struct snapshot_writer *writer)
 
 static int sync_file(struct snapshot_writer *writer)
 {
+  const struct world_operations *operations = writer->world->operations;
+  int result = operations->file_sync(writer->world, writer->file);
+  if (result == 0)
+    (void)operations->file_uncache(writer->world, writer->file, writer->position - writer->unsynced,
+                                   writer->unsynced);
   writer->unsynced = 0;
-  return writer->world->operations->file_sync(writer->world, writer->file);
+  return result;
 }
 
 /* Under the lock: the next frame to write, the engine's last one included. */

@@ -246,6 +246,14 @@ static int sim_file_allocate(struct world *world, int handle, uint64_t size)
   return traced(sim, WORLD_SIM_ALLOCATE, verdict.error);
 }
 
+/* No operation of the disk: nothing can go wrong and nobody sees a difference. */
+static int sim_file_uncache(struct world *world, int handle, uint64_t offset, uint64_t size)
+{
+  (void)offset;
+  (void)size;
+  return find_open(sim_of(world), handle) == NULL ? -EBADF : 0;
+}
+
 static int sim_file_truncate(struct world *world, int handle, uint64_t size)
 {
   struct world_sim *sim = sim_of(world);
@@ -372,6 +380,7 @@ void disk_fill_operations(struct world_operations *operations)
   operations->file_sync = sim_file_sync;
   operations->file_allocate = sim_file_allocate;
   operations->file_truncate = sim_file_truncate;
+  operations->file_uncache = sim_file_uncache;
   operations->file_size = sim_file_size;
   operations->file_lock = sim_file_lock;
   operations->file_rename = sim_file_rename;

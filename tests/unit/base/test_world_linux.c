@@ -127,6 +127,9 @@ static void test_read_write_and_sizes(void **state)
   assert_memory_equal(text, "\0\0hello", 8);
   assert_int_equal(call->file_read(world, file, text, 4, 4), 4);
   assert_memory_equal(text, "ello", 4);
+  assert_int_equal(call->file_uncache(world, file, 0, 4096), 0);
+  assert_int_equal(call->file_read(world, file, text, 4, 4), 4);
+  assert_memory_equal(text, "ello", 4);
   assert_int_equal(call->file_read(world, file, text, 4, 100), 0);
   assert_int_equal(call->file_truncate(world, file, 5), 0);
   assert_int_equal(call->file_size(world, file), 5);
@@ -274,6 +277,7 @@ static void test_failures_are_negative_errno(void **state)
   assert_int_equal(call->file_sync(world, -1), -EBADF);
   assert_int_equal(call->file_allocate(world, -1, 10), -EBADF);
   assert_int_equal(call->file_truncate(world, -1, 10), -EBADF);
+  assert_int_equal(call->file_uncache(world, -1, 0, 10), -EBADF);
   assert_int_equal(call->file_lock(world, -1), -EBADF);
   uint8_t byte;
   assert_int_equal(call->file_read(world, -1, &byte, 1, 0), -EBADF);
