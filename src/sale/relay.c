@@ -264,15 +264,20 @@ static bool take_old(struct relay *relay)
   return true;
 }
 
-/* Rows that were inserted since; *more: there may be further ones now. False without memory. */
+/*
+ * Rows that were inserted since; *more: there may be further ones now. False when memory or the log
+ * failed.
+ */
 static bool take_new(struct relay *relay, bool *more)
 {
   struct error error;
   *more = true;
   for (int looked = 0; looked < ROWS_PER_TICK && relay->batch_count < BATCH_ROWS; looked++) {
     if (!relay->held) {
-      relay->held = store_stream_next(relay->stream, &relay->record, &error) > 0;
-      *more = relay->held;
+      int found = store_stream_next(relay->stream, &relay->record, &error);
+      if (found < 0) return false;
+      relay->held = found > 0;
+      *more = relay->held || store_stream_is_behind(relay->stream);
     }
     if (!relay->held) return true;
     if (relay->record.event == STREAM_INSERT && !take(relay, relay->record.new_image)) return false;

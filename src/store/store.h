@@ -392,6 +392,9 @@ struct stream *store_stream_open(struct store *store, const struct table *table,
  */
 int store_stream_next(struct stream *stream, struct stream_record *record, struct error *error);
 
+/* Whether the log has durable records that the stream has not looked at: ask again soon. */
+bool store_stream_is_behind(const struct stream *stream);
+
 /*
  * The sequence of the last transaction that was passed whole: where to open the stream again. All
  * that is durable was seen when it has reached store_durable().

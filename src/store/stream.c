@@ -165,6 +165,11 @@ int store_stream_next(struct stream *stream, struct stream_record *record, struc
   }
 }
 
+bool store_stream_is_behind(const struct stream *stream)
+{
+  return log_durable(stream->store->log) > stream->read;
+}
+
 uint64_t store_stream_position(const struct stream *stream)
 {
   return stream->after;

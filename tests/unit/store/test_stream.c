@@ -190,8 +190,10 @@ static void test_bounded_look(void **state)
   struct stream *stream = open_stream(fixture, table, 0);
   assert_string_equal(read_stream(fixture, stream), "");
   assert_true(store_stream_position(stream) < store_durable(fixture->store));
+  assert_true(store_stream_is_behind(stream));
   assert_string_equal(read_stream(fixture, stream), "INSERT {'id':{'S':'last'}}\n");
   assert_int_equal(store_stream_position(stream), store_durable(fixture->store));
+  assert_false(store_stream_is_behind(stream));
   store_stream_close(stream);
 }
 
