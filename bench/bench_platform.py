@@ -35,9 +35,10 @@ ROUNDS = 5
 SECONDS = int(os.environ.get("BENCH_SECONDS", "4"))
 CONNECTIONS = 64
 SERVER_CORE, LOAD_CORE = "0", "1"
-SEATS_IN_ROW, ROWS = 100, 500  # 50,000 seats
+SEATS_IN_ROW, SEATS = 100, 50000
 BUYERS = 20000
 WAITERS = 1000000
+MEMORY_READY_MIB = 3072  # what a host takes to hand out memory is not the server's time
 SERVERS_OWN_DESCRIPTORS = 256  # of `tacos serve`: the rest is for connections
 TICK_S = 1 / os.sysconf("SC_CLK_TCK")
 
@@ -159,8 +160,8 @@ def wrk(port, path, script, seconds=None, refused=False):
 
 # ---- the platform ----
 
-def stadium(event_id, buyer_limit):
-    rows = [{"row": str(number + 1), "seats": SEATS_IN_ROW} for number in range(ROWS)]
+def stadium(event_id, buyer_limit, seats):
+    rows = [{"row": str(row + 1), "seats": SEATS_IN_ROW} for row in range(seats // SEATS_IN_ROW)]
     return platform_api.EVENT | {
         "event_id": event_id, "max_per_buyer": buyer_limit,
         "sections": [{"id": "A", "name": "Stalls", "price": 99000, "rows": rows}]}
@@ -169,12 +170,13 @@ def stadium(event_id, buyer_limit):
 class Server:
     """`tacos serve` on core 0, with limits that never bind."""
 
-    def __init__(self, *words, events=1, buyer_limit=10, **variables):
+    def __init__(self, *words, events=1, buyer_limit=10, seats=SEATS, memory_ready_mib=MEMORY_READY_MIB,
+                 **variables):
         self.ids = [f"evt_{number}" for number in range(events)]
         self.platform = platform_api.Platform(
             "--address-rate", "0", "--join-rate", "0", "--connections-per-address", "100000",
-            "--memory-ready", "3072", *words,
-            events=[stadium(one, buyer_limit) for one in self.ids], TACOS_USER_RATE="0", **variables)
+            "--memory-ready", str(memory_ready_mib), *words,
+            events=[stadium(one, buyer_limit, seats) for one in self.ids], TACOS_USER_RATE="0", **variables)
 
     def __enter__(self):
         self.platform.__enter__()
@@ -264,24 +266,34 @@ def lines_of(file):
     return f"local lines = {{}}\nfor l in io.lines('{file}') do lines[#lines + 1] = l end\n"
 
 
+def take_places(client, event, file):
+    """A thousand people in line; their tokens, also in the file."""
+    tokens = [client.ok("POST", "/api/v1/queue/join", {"event_id": event}, 202)["waiting_token"]
+              for _ in range(1000)]
+    file.write_text("\n".join(tokens) + "\n", encoding="ascii")
+    return tokens
+
+
+def status_script(file):
+    return lines_of(file) + """
+local n = 0
+request = function()
+  n = n + 1
+  return wrk.format('GET', '/api/v1/queue/status?token=' .. lines[n % #lines + 1])
+end
+"""
+
+
 @row
 def row_status(directory):
     with Server() as server:
         event = server.ids[0]
         server.wait(event)
         client = server.platform.client()
-        tokens = [client.ok("POST", "/api/v1/queue/join", {"event_id": event}, 202)["waiting_token"]
-                  for _ in range(1000)]
-        (directory / "tokens").write_text("\n".join(tokens) + "\n", encoding="ascii")
+        tokens = take_places(client, event, directory / "tokens")
         path = "/api/v1/queue/status"
         body = client.request("GET", f"{path}?token={tokens[500]}").body.decode()
-        script = lines_of(directory / "tokens") + f"""
-local n = 0
-request = function()
-  n = n + 1
-  return wrk.format('GET', '{path}?token=' .. lines[n % #lines + 1])
-end
-"""
+        script = status_script(directory / "tokens")
         against_nginx(server, "status", "GET queue/status, valid token, per second", path,
                       lambda number: script, 0.80, directory, body)
 
@@ -294,41 +306,37 @@ def row_join(directory):
         path = "/api/v1/queue/join"
         body = server.platform.client().request("POST", path, {"event_id": event}).body.decode()
 
-        def script(number):
-            return f"""
-local n = 0
+        against_nginx(server, "join", "POST queue/join, a new place each, durable, per second",
+                      path, lambda number: join_script(event, number << 24), 0.60, directory, body)
+
+
+def join_script(event, first):
+    """New people each time: from this number on."""
+    return f"""
+local n = {first}
 local fields = {{['Content-Type'] = 'application/json'}}
 request = function()
   n = n + 1
-  fields['Idempotency-Key'] = string.format('%08x-{number:04x}-4{os.getpid() % 4096:03x}-8111-%012x', n, n)
-  return wrk.format('POST', '{path}', fields, '{{"event_id":"{event}"}}')
+  fields['Idempotency-Key'] = string.format('%08x-1111-4111-8111-%012x', n, n)
+  return wrk.format('POST', '/api/v1/queue/join', fields, '{{"event_id":"{event}"}}')
 end
 """
-        against_nginx(server, "join", "POST queue/join, a new place each, durable, per second",
-                      path, script, 0.60, directory, body)
+
+
+def fill_line(server, count):
+    joined = 0
+    while joined < count:
+        joined += wrk(server.port, "/api/v1/queue/join", join_script(server.ids[0], joined), 1)[1]
+    return joined
 
 
 @row
 def row_memory(_):
     """Resident memory and start of a room with a million waiters."""
-    with Server("--room-capacity", "2000000") as server:
-        event = server.ids[0]
-        server.wait(event)
+    with Server("--room-capacity", "2000000", memory_ready_mib=0) as server:
+        server.wait(server.ids[0])
         before = resident_bytes(server.pid)
-        fields = f"fields['Idempotency-Key'] = string.format('%08x-1111-4111-8111-%012x', n, n)"
-        script = f"""
-local n = 0
-local fields = {{['Content-Type'] = 'application/json'}}
-request = function()
-  n = n + 1
-  {fields}
-  return wrk.format('POST', '/api/v1/queue/join', fields, '{{"event_id":"{event}"}}')
-end
-"""
-        joined = 0
-        while joined < WAITERS:
-            script_now = script.replace("local n = 0", f"local n = {joined + 1000000}")
-            joined += wrk(server.port, "/api/v1/queue/join", script_now, 2)[1]
+        fill_line(server, WAITERS)
         room = server.metric("tacos_room_memory_bytes")
         waiting = server.metric("tacos_room_waiting")
         grown = resident_bytes(server.pid) - before
@@ -353,21 +361,24 @@ local events = {%s}
 local fields = {['Content-Type'] = 'application/json'}
 request = function()
   n = n + 1
-  local seat = (n - 1) * 2 %% 50000
+  local seat = (n - 1) * 2 %% %d
   local row = math.floor(seat / 100) + 1
   fields['Authorization'] = 'Bearer ' .. lines[n %% #lines + 1]
   fields['Idempotency-Key'] = string.format('%%08x-%04x-4111-8111-%%012x', n, n)
   return wrk.format('POST', '/api/v1/reservations', fields, string.format(
     '{"event_id":"%%s","seat_ids":["A-%%d-%%d","A-%%d-%%d"]}',
-    events[math.floor((n - 1) / 25000) + 1], row, seat %% 100 + 1, row, seat %% 100 + 2))
+    events[math.floor((n - 1) * 2 / %d) + 1], row, seat %% 100 + 1, row, seat %% 100 + 2))
 end
 """
 
 
+def pairs_script(ids, number, first=0, seats=SEATS):
+    """Each pair of seats of the events once, from the pair `first` on."""
+    return RESERVE % (first, ", ".join(f"'{one}'" for one in ids), seats, number + 1, seats)
+
+
 def reserve_script(server, number):
-    """Each pair of seats of this round's events once."""
-    ids = server.ids[EVENTS_A_ROUND * number:EVENTS_A_ROUND * (number + 1)]
-    return RESERVE % (0, ", ".join(f"'{one}'" for one in ids), number + 1)
+    return pairs_script(server.ids[EVENTS_A_ROUND * number:EVENTS_A_ROUND * (number + 1)], number)
 
 
 @row
@@ -409,6 +420,66 @@ def row_postgresql(directory):
                   statistics.median(ratios) >= 8)
         print_raw("reserve: per second, in PostgreSQL's rounds", ours)
         print_raw("reserve: per second, PostgreSQL", theirs)
+
+
+GROWTH = 10
+GROWTH_SEATS = 20000  # an event has 200,000 seats at most
+LOG_N = 0.8  # log 20,000 / log 200,000 is 0.81, log 100,000 / log 1,000,000 is 0.83
+
+
+def grow(name, what, small, large):
+    """Two of ours in turn, on the data of the row and on ten times as much."""
+    figures = [], []
+    for number in range(ROUNDS + 1):
+        for side, run in enumerate((large, small)):
+            measured = run(number)
+            if number > 0:
+                figures[side].append(measured)
+    ratios = [ten / one for ten, one in zip(*figures)]
+    print_row(what, text(figures[0]), text(figures[1]) + " with a tenth", text(ratios),
+              "no less than log n: 0.8", statistics.median(ratios) >= LOG_N)
+    print_raw(f"{name}: per second, with ten times the data", figures[0])
+    print_raw(f"{name}: per second", figures[1])
+
+
+@row
+def row_growth(directory):
+    """Each figure with ten times the data: seats of an event, people in line."""
+    rounds = ROUNDS + 1
+    few, many = WAITERS // GROWTH, WAITERS
+    with Server("--room-capacity", "4000000", events=EVENTS_A_ROUND * rounds,
+                seats=GROWTH_SEATS) as small, \
+            Server("--room-capacity", "8000000", events=2, seats=GROWTH * GROWTH_SEATS) as large:
+        small.tokens(directory / "small-jwts")
+        large.tokens(directory / "large-jwts")
+        jwts = lines_of(directory / "small-jwts"), lines_of(directory / "large-jwts")
+
+        def reserve(server, script):
+            return lambda number: wrk(server.port, "/api/v1/reservations", script(number), 1)[0]
+        pairs = EVENTS_A_ROUND * GROWTH_SEATS // 2  # of a round
+        grow("growth, reserve", "POST reservations, 2 seats of 200,000",
+             reserve(small, lambda number: jwts[0] + pairs_script(
+                 small.ids[EVENTS_A_ROUND * number:], number, 0, GROWTH_SEATS)),
+             reserve(large, lambda number: jwts[1] + pairs_script(
+                 large.ids, number, pairs * number, GROWTH * GROWTH_SEATS)))
+        for server, people in ((small, few), (large, many)):
+            server.wait(server.ids[0])
+            fill_line(server, people)
+            take_places(server.platform.client(), server.ids[0], directory / f"{people}")
+
+        def ask(server, path, script):
+            return lambda number: wrk(server.port, path, script(number), 1)[0]
+        for name, what, path, scripts in (
+                ("growth, status", "GET queue/status, a million people in line",
+                 "/api/v1/queue/status",
+                 [lambda _: status_script(directory / f"{few}"),
+                  lambda _: status_script(directory / f"{many}")]),
+                ("growth, join", "POST queue/join, a million people in line", "/api/v1/queue/join",
+                 [lambda number: join_script(small.ids[0], (number + 1) << 24),
+                  lambda number: join_script(large.ids[0], (number + 1) << 24)]),
+                ("growth, availability", "GET events/{id}/availability, 200,000 seats",
+                 f"/api/v1/events/{small.ids[0]}/availability", [lambda _: ""] * 2)):
+            grow(name, what, ask(small, path, scripts[0]), ask(large, path, scripts[1]))
 
 
 @row
@@ -546,6 +617,60 @@ def row_journey(directory):
                 [(server.pid, run), (nginx.worker, lambda number: wrk(nginx.port, path, ""))], 0.45)
         print_row("the same: the books are right, in so many of the rounds",
                   f"{sum(books)} of {len(books)}", "", "", "all", all(books))
+
+
+@row
+def row_generator(directory):
+    """`tacos load` and wrk in turn against the same nginx: rate, CPU and what they report."""
+    path = "/api/v1/queue/status"
+    scenario = directory / "get.json"
+    scenario.write_text(json.dumps({
+        "about": "One GET.", "stages": [{"virtual_users": CONNECTIONS, "seconds": SECONDS}],
+        "scenarios": [{"name": "get", "steps": [{"name": "get", "path": path}]}]}), encoding="utf-8")
+    names = ("tacos load", "wrk")
+    figures, cpu_us, p50, p99 = ({name: [] for name in names} for _ in range(4))
+    with Nginx(directory, {path: '{"status":"waiting","position":12345,"eta_sec":420}'}) as nginx:
+        for number in range(ROUNDS + 1):
+            for name in names:
+                before = resource.getrusage(resource.RUSAGE_CHILDREN)
+                rate, requests, middle, late = (
+                    load_get if name == "tacos load" else wrk_get)(nginx.port, scenario, directory)
+                after = resource.getrusage(resource.RUSAGE_CHILDREN)
+                used = (after.ru_utime + after.ru_stime) - (before.ru_utime + before.ru_stime)
+                if number > 0:
+                    figures[name].append(rate)
+                    cpu_us[name].append(used * 1e6 / requests)
+                    p50[name].append(middle)
+                    p99[name].append(late)
+    for what, of in (("requests per second that one thread of the generator makes of nginx", figures),
+                     ("its CPU per request, us", cpu_us), ("p50 that it reports, ms", p50),
+                     ("p99 that it reports, ms", p99)):
+        ratios = [ours / theirs for ours, theirs in zip(of["tacos load"], of["wrk"])]
+        print_row(what, text(of["tacos load"]), text(of["wrk"]) + " of wrk", text(ratios))
+
+
+def load_get(port, scenario, directory):
+    result = directory / "load.json"
+    subprocess.run(["taskset", "-c", LOAD_CORE, "build/tacos", "load", str(scenario), "--target",
+                    f"http://127.0.0.1:{port}", "--json", str(result), "--connections",
+                    str(CONNECTIONS)], capture_output=True, check=True)
+    found = json.loads(result.read_text(encoding="utf-8"))
+    assert found["errors"] == 0, found["first_unexpected"]
+    latency = found["latency_ms"]
+    return found["rate"], found["requests"], latency["p50"], latency["p99"]
+
+
+def wrk_get(port, scenario, directory):
+    del scenario, directory
+    output = subprocess.run(["taskset", "-c", LOAD_CORE, "wrk", "-t1", f"-c{CONNECTIONS}",
+                             f"-d{SECONDS}s", "--latency",
+                             f"http://127.0.0.1:{port}/api/v1/queue/status"],
+                            capture_output=True, text=True, check=True).stdout
+    unit_ms = {"us": 1e-3, "ms": 1, "s": 1e3}
+    late = {percent: float(value) * unit_ms[unit] for percent, value, unit in
+            re.findall(r"(\d+)%\s+([\d.]+)(us|ms|s)\b", output)}
+    return (float(re.search(r"Requests/sec:\s+([\d.]+)", output).group(1)),
+            int(re.search(r"(\d+) requests in", output).group(1)), late["50"], late["99"])
 
 
 @row

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Installs the Debian 12 packages that building and testing need and that are missing.
-# Silent and quick when nothing is: make calls it on every run.
+# Installs the Debian 12 packages that building and testing need and that are missing; with
+# "bench", the peers of benchmarks too. Silent and quick when nothing is: make calls it on every run.
 set -eu
 
 packages="
@@ -13,6 +13,7 @@ packages="
   python3 python3-pytest python3-requests python3-yaml
   curl nghttp2-client wrk nginx-light
 "
+if [ "${1:-}" = bench ]; then packages="$packages postgresql util-linux"; fi
 
 # One query for all; a package that dpkg never heard of is an error of its, and missing.
 installed=$(dpkg-query -W -f '${Package} ${db:Status-Status}\n' $packages 2>/dev/null || true)

@@ -57,9 +57,13 @@ tsan: $(TSAN_PROGRAMS) | deps ## the tests that start threads, under ThreadSanit
 	@tools/test $(TSAN_PROGRAMS:%=tsan:%)
 
 .PHONY: bench
-bench: build/tacos
+bench: build/tacos | deps-bench
 bench: $(call matching,$(BENCH),$(BENCH_PROGRAMS)) ## into docs/benchmarks.md; BENCH=store
 	@tools/bench $(call matching,$(BENCH),$(BENCH_PROGRAMS) bench/bench_platform.py)
+
+.PHONY: deps-bench
+deps-bench:
+	@tools/deps.sh bench
 
 # Not linked in: it runs beside, on another core.
 build/release/bench/bench_net: | build/release/tests/api/net_server
