@@ -104,19 +104,23 @@ static void set_default_tags(struct provider *provider, const struct value *conf
   }
 }
 
+void provider_announce(const struct provider *provider, struct diagnostics *diagnostics)
+{
+  diagnostics_add(
+      diagnostics, DIAGNOSTIC_WARNING, NULL, "This is a rehearsal: nothing is created",
+      "The provider hashicorp/aws in use is the offline rehearsal of Traffic Tacos, not "
+      "the one that talks to AWS. What it applies exists in %s only.",
+      cloud_path(provider->cloud));
+}
+
 void provider_configure(struct provider *provider, const struct value *config,
                         struct diagnostics *diagnostics)
 {
+  provider_announce(provider, diagnostics);
   set_region(provider, config, diagnostics);
   set_account(provider, config, diagnostics);
   set_default_tags(provider, config);
   walk_clear(provider->walk);
-  diagnostics_add(
-      diagnostics, DIAGNOSTIC_WARNING, NULL, "This is a rehearsal: nothing is created",
-      "The provider hashicorp/aws in use is the offline rehearsal of Traffic Tacos, not "
-      "the one that talks to AWS. What it applies exists in %s only (account %.*s, "
-      "region %.*s).",
-      cloud_path(provider->cloud), BYTES_FORMAT(provider->account), BYTES_FORMAT(provider->region));
 }
 
 /* --- keys --- */

@@ -44,7 +44,10 @@ bool provider_init(struct provider *provider, const struct provider_environment 
                    struct memory *memory, struct error *error);
 void provider_free(struct provider *provider);
 
-/* ConfigureProvider: takes region, account and tags over and says that this is a rehearsal. */
+/* Says that this is a rehearsal: before whatever else a configuration is told. */
+void provider_announce(const struct provider *provider, struct diagnostics *diagnostics);
+
+/* ConfigureProvider: takes region, account and tags over, and announces. */
 void provider_configure(struct provider *provider, const struct value *config,
                         struct diagnostics *diagnostics);
 

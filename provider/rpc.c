@@ -154,6 +154,7 @@ static void validate_provider(struct call *call)
       TFPLUGIN6__VALIDATE_PROVIDER_CONFIG_RESPONSE__INIT;
   struct value config;
   const struct type *block = block_of(call, SCHEMA_PROVIDER, "aws");
+  provider_announce(call->provider, &call->diagnostics);
   if (block != NULL) read_value(call, request->config, block, &config);
   SEND_DIAGNOSTICS(call, &reply);
 }

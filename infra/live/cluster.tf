@@ -10,7 +10,7 @@ module "eks" {
   logs_kms_key_arn    = module.kms["logs"].arn
 
   access = merge(var.cluster_access, {
-    bastion = { principal_arn = module.bastion.role_arn, policy = "AmazonEKSAdminViewPolicy" }
+    bastion = { principal_arn = module.bastion.role_arn, policy = "AmazonEKSViewPolicy" }
   })
   api_client_security_group_ids = { bastion = module.bastion.security_group_id }
 }

@@ -75,6 +75,7 @@ module "eventbridge" {
   buses                 = [local.ticket_bus, local.reservation_bus]
   rules                 = local.rules
   queue_arns            = module.sqs.arns
+  notifications_name    = local.notifications
   notification_webhooks = var.notification_webhooks
   log_retention_days    = var.log_retention_days
   kms_key_arn           = module.kms["messaging"].arn

@@ -7,6 +7,7 @@ module "vpc" {
   interface_endpoints     = var.interface_endpoints
   flow_log_retention_days = var.log_retention_days
   logs_kms_key_arn        = module.kms["logs"].arn
+  ssh_allowed_cidrs       = var.bastion_ssh_cidrs
 }
 
 module "bastion" {

@@ -37,7 +37,8 @@ module "grafana" {
 module "budgets" {
   source = "../modules/budgets"
 
-  name              = local.name
-  monthly_limit_usd = var.monthly_budget_usd
-  topic_arn         = module.sns.arns["warning"]
+  name                = local.name
+  monthly_limit_usd   = var.monthly_budget_usd
+  anomaly_monitor_arn = var.anomaly_monitor_arn
+  topic_arn           = module.sns.arns["warning"]
 }

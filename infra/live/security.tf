@@ -6,6 +6,8 @@ locals {
   account   = data.aws_caller_identity.current.account_id
   partition = data.aws_partition.current.partition
 
+  notifications = "${local.name}-notifications"
+
   # Names of buckets are the world's: the account makes them ours.
   bucket_prefix = "${local.name}-${local.account}"
 
@@ -21,6 +23,8 @@ locals {
         "aps.amazonaws.com", "budgets.amazonaws.com", "cloudwatch.amazonaws.com", "costalerts.amazonaws.com",
         "events.amazonaws.com", "sns.amazonaws.com",
       ]
+      # By name: the topic is made with the key.
+      event_topic_arns = ["arn:${local.partition}:sns:${var.region}:${local.account}:${local.notifications}"]
     }
     cluster = {
       description = "Secrets of Kubernetes"
@@ -50,6 +54,7 @@ module "kms" {
   description          = each.value.description
   via_services         = lookup(each.value, "via_services", [])
   services             = lookup(each.value, "services", [])
+  event_topic_arns     = lookup(each.value, "event_topic_arns", [])
   cloudwatch_logs      = lookup(each.value, "cloudwatch_logs", false)
   deletion_window_days = var.protect ? 30 : 7
 }

@@ -285,6 +285,17 @@ variable "monthly_budget_usd" {
   }
 }
 
+variable "anomaly_monitor_arn" {
+  description = "The account's monitor of costs by service, when there is one already. Null: one is made."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.anomaly_monitor_arn == null || can(regex("^arn:[a-z-]+:ce:", var.anomaly_monitor_arn))
+    error_message = "The monitor is given by its ARN: aws ce get-anomaly-monitors."
+  }
+}
+
 variable "log_retention_days" {
   description = "Days that logs in CloudWatch are kept."
   type        = number

@@ -174,6 +174,8 @@ run "key" {
     alias       = "traffic-tacos/messaging"
     description = "Queues and topics"
     services    = ["events.amazonaws.com"]
+
+    event_topic_arns = ["arn:aws:sns:ap-northeast-2:123456789012:notifications"]
   }
 
   assert {
@@ -187,6 +189,14 @@ run "key" {
       if statement.Sid == "Services"
     ] == [["events.amazonaws.com", true]]
     error_message = "EventBridge may use the key, for this account."
+  }
+
+  assert {
+    condition = [
+      for statement in jsondecode(aws_kms_key.this.policy).Statement : statement.Condition
+      if statement.Sid == "EventsToTopics"
+    ] == [{ StringEquals = { "kms:EncryptionContext:aws:sns:topicArn" = "arn:aws:sns:ap-northeast-2:123456789012:notifications" } }]
+    error_message = "EventBridge may use the key for this topic, without saying for whom."
   }
 
   assert {
@@ -279,7 +289,27 @@ run "budget" {
   }
 
   assert {
-    condition     = aws_ce_anomaly_monitor.services.monitor_type == "DIMENSIONAL" && one(aws_ce_anomaly_subscription.this.subscriber).type == "SNS"
+    condition     = aws_ce_anomaly_monitor.services[0].monitor_type == "DIMENSIONAL" && one(aws_ce_anomaly_subscription.this.subscriber).type == "SNS"
     error_message = "Anomalies of any service tell the topic."
+  }
+}
+
+run "costs_with_a_monitor_of_the_account" {
+  command = plan
+
+  module {
+    source = "../modules/budgets"
+  }
+
+  variables {
+    name                = "traffic-tacos"
+    monthly_limit_usd   = 1000
+    topic_arn           = "arn:aws:sns:ap-northeast-2:123456789012:warning"
+    anomaly_monitor_arn = "arn:aws:ce::123456789012:anomalymonitor/1"
+  }
+
+  assert {
+    condition     = length(aws_ce_anomaly_monitor.services) == 0 && aws_ce_anomaly_subscription.this.monitor_arn_list == tolist(["arn:aws:ce::123456789012:anomalymonitor/1"])
+    error_message = "A monitor that is there already is used."
   }
 }

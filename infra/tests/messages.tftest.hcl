@@ -194,8 +194,19 @@ run "buses" {
   }
 
   assert {
-    condition     = length(aws_cloudwatch_metric_alarm.failed) == 2 && alltrue([for alarm in aws_cloudwatch_metric_alarm.failed : toset(alarm.alarm_actions) == toset(var.alarm_topic_arns)])
+    condition     = length(aws_cloudwatch_metric_alarm.failed) == 4 && alltrue([for alarm in aws_cloudwatch_metric_alarm.failed : toset(alarm.alarm_actions) == toset(var.alarm_topic_arns)])
     error_message = "Every rule has an alarm for failed invocations, which tells somebody."
+  }
+
+  assert {
+    condition = alltrue([for target in aws_cloudwatch_event_target.log : target.dead_letter_config[0].arn == jsondecode(
+    aws_sqs_queue_policy.log_dead_letter.policy).Statement[0].Resource && target.retry_policy[0].maximum_event_age_in_seconds == 86400])
+    error_message = "What cannot be logged is kept."
+  }
+
+  assert {
+    condition     = alltrue([for statement in jsondecode(aws_sns_topic_policy.notifications.policy).Statement : !can(statement.Condition) && statement.Action == "sns:Publish"])
+    error_message = "EventBridge meets no condition in a topic's policy."
   }
 
   assert {

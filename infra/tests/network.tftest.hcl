@@ -117,6 +117,11 @@ run "network" {
   }
 
   assert {
+    condition     = !contains([for rule in aws_network_acl.public.ingress : rule.from_port], 22)
+    error_message = "SSH reaches no tier unless asked for."
+  }
+
+  assert {
     condition     = alltrue([for rule in aws_network_acl.db.ingress : startswith(rule.cidr_block, "10.180.")])
     error_message = "Nothing from outside the VPC enters the db tier."
   }
@@ -188,6 +193,23 @@ run "one_nat_gateway" {
   assert {
     condition     = length(aws_nat_gateway.this) == 1 && length(aws_route.app_nat) == 2
     error_message = "One gateway serves both zones."
+  }
+}
+
+run "ssh_for_an_office" {
+  command = plan
+
+  module {
+    source = "../modules/vpc"
+  }
+
+  variables {
+    ssh_allowed_cidrs = ["198.51.100.0/24"]
+  }
+
+  assert {
+    condition     = [for rule in aws_network_acl.public.ingress : rule.cidr_block if rule.from_port == 22] == ["198.51.100.0/24"]
+    error_message = "SSH reaches the public tier from the allow-list."
   }
 }
 

@@ -107,8 +107,10 @@ run "tables" {
   }
 
   assert {
-    condition     = length(aws_cloudwatch_metric_alarm.throttled) == 14
-    error_message = "Every table has an alarm for throttled reads and one for writes."
+    condition = length(aws_cloudwatch_metric_alarm.throttled) == 22 && (
+      length([for alarm in aws_cloudwatch_metric_alarm.throttled : alarm if can(alarm.dimensions["GlobalSecondaryIndexName"])]) == 8
+    )
+    error_message = "Each of seven tables and four indexes has an alarm for throttled reads and one for writes."
   }
 
   assert {

@@ -19,7 +19,10 @@ resource "aws_budgets_budget" "month" {
   }
 }
 
+# An account has one monitor of services at most, and Cost Explorer makes it when it is switched on.
 resource "aws_ce_anomaly_monitor" "services" {
+  count = var.anomaly_monitor_arn == null ? 1 : 0
+
   name              = "${var.name}-services"
   monitor_type      = "DIMENSIONAL"
   monitor_dimension = "SERVICE"
@@ -28,7 +31,7 @@ resource "aws_ce_anomaly_monitor" "services" {
 resource "aws_ce_anomaly_subscription" "this" {
   name             = "${var.name}-anomalies"
   frequency        = "IMMEDIATE" # the one that tells a topic
-  monitor_arn_list = [aws_ce_anomaly_monitor.services.arn]
+  monitor_arn_list = [coalesce(var.anomaly_monitor_arn, one(aws_ce_anomaly_monitor.services[*].arn))]
 
   subscriber {
     type    = "SNS"

@@ -29,6 +29,17 @@ variable "anomaly_usd" {
   }
 }
 
+variable "anomaly_monitor_arn" {
+  description = "The account's monitor of services, when Cost Explorer has made one already. Null: one is made."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.anomaly_monitor_arn == null || can(regex("^arn:[a-z-]+:ce:", var.anomaly_monitor_arn))
+    error_message = "The monitor is given by its ARN: aws ce get-anomaly-monitors."
+  }
+}
+
 variable "topic_arn" {
   description = "Topic told, which budgets and cost anomaly detection may publish to."
   type        = string

@@ -83,23 +83,29 @@ resource "aws_dynamodb_table" "this" {
     kms_key_arn = var.kms_key_arn
   }
 
-  tags = { Backup = "daily" } # the backup plan finds them by it
+  tags = { Backup = "daily" }
 }
 
 # --- alarms ---
 
 resource "aws_cloudwatch_metric_alarm" "throttled" {
+  # A table's figures are without those of its index, whose throttled writes hold up the table's own.
   for_each = merge([
-    for name in keys(local.tables) : {
-      for kind in ["Read", "Write"] : "${name}-${lower(kind)}" => { table = name, kind = kind }
-    }
+    for name, table in local.tables : merge([
+      for kind in ["Read", "Write"] : {
+        for where in concat([{}], table.index == null ? [] : [{ GlobalSecondaryIndexName = table.index.name }]) :
+        lower(join("-", concat([name], values(where), [kind]))) => {
+          what = join(" ", concat([name], values(where))), kind = kind, dimensions = merge({ TableName = name }, where)
+        }
+      }
+    ]...)
   ]...)
 
-  alarm_name          = "${each.value.table}-${lower(each.value.kind)}-throttled"
-  alarm_description   = "${each.value.kind} requests of ${each.value.table} are throttled: a hot key, or more load than the table has seen."
+  alarm_name          = "${each.key}-throttled"
+  alarm_description   = "${each.value.kind} requests of ${each.value.what} are throttled: a hot key, or more load than it has seen."
   namespace           = "AWS/DynamoDB"
   metric_name         = "${each.value.kind}ThrottleEvents"
-  dimensions          = { TableName = each.value.table }
+  dimensions          = each.value.dimensions
   statistic           = "Sum"
   period              = 60
   evaluation_periods  = 3

@@ -9,6 +9,9 @@ resource "aws_cloudwatch_log_group" "events" {
 }
 
 locals {
+  log_dlq     = "traffic-tacos-everything-dlq"
+  log_dlq_arn = "arn:${local.partition}:sqs:${local.region}:${local.account}:${local.log_dlq}"
+
   log_arns  = [for name in sort(var.buses) : "arn:${local.partition}:logs:${local.region}:${local.account}:log-group:/aws/events/${name}"]
   log_rules = [for name in sort(var.buses) : "arn:${local.partition}:events:${local.region}:${local.account}:rule/${name}/everything"]
 }
@@ -66,5 +69,45 @@ resource "aws_cloudwatch_event_target" "log" {
   target_id      = "log"
   arn            = aws_cloudwatch_log_group.events[each.key].arn
 
-  depends_on = [aws_cloudwatch_log_resource_policy.events]
+  dead_letter_config {
+    arn = local.log_dlq_arn
+  }
+
+  retry_policy {
+    maximum_event_age_in_seconds = local.retry_seconds
+    maximum_retry_attempts       = local.retry_attempts
+  }
+
+  depends_on = [aws_cloudwatch_log_resource_policy.events, aws_sqs_queue_policy.log_dead_letter]
+}
+
+data "aws_iam_policy_document" "log_dead_letter" {
+  statement {
+    sid       = "RulesBury"
+    actions   = ["sqs:SendMessage"]
+    resources = [local.log_dlq_arn]
+
+    principals {
+      type        = "Service"
+      identifiers = ["events.amazonaws.com"]
+    }
+
+    condition {
+      test     = "ArnEquals"
+      variable = "aws:SourceArn"
+      values   = local.log_rules
+    }
+  }
+}
+
+resource "aws_sqs_queue" "log_dead_letter" {
+  name                      = local.log_dlq
+  message_retention_seconds = 1209600 # 14 days, the longest
+  receive_wait_time_seconds = 20
+  kms_master_key_id         = var.kms_key_arn
+}
+
+resource "aws_sqs_queue_policy" "log_dead_letter" {
+  queue_url = aws_sqs_queue.log_dead_letter.url
+  policy    = data.aws_iam_policy_document.log_dead_letter.json
 }

@@ -79,13 +79,16 @@ resource "aws_schemas_discoverer" "this" {
 # --- alarms ---
 
 resource "aws_cloudwatch_metric_alarm" "failed" {
-  for_each = var.rules
+  for_each = merge(
+    { for name, rule in var.rules : name => { bus = rule.bus, rule = name } },
+    { for bus in var.buses : "${bus}-everything" => { bus = bus, rule = "everything" } },
+  )
 
   alarm_name          = "${each.key}-failed-invocations"
-  alarm_description   = "EventBridge cannot deliver what ${each.key} matched: its target or a policy is wrong."
+  alarm_description   = "EventBridge cannot deliver what ${each.value.rule} matched: its target or a policy is wrong."
   namespace           = "AWS/Events"
   metric_name         = "FailedInvocations"
-  dimensions          = { EventBusName = each.value.bus, RuleName = each.key }
+  dimensions          = { EventBusName = each.value.bus, RuleName = each.value.rule }
   statistic           = "Sum"
   period              = 60
   evaluation_periods  = 1

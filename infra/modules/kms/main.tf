@@ -27,7 +27,8 @@ data "aws_iam_policy_document" "key" {
     for_each = length(var.services) > 0 ? [1] : []
 
     content {
-      sid       = "Services"
+      sid = "Services"
+      # wildcard: a data key with and without its plain form
       actions   = ["kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKey*"]
       resources = ["*"] # wildcard: in a key's policy it means this key
 
@@ -45,11 +46,36 @@ data "aws_iam_policy_document" "key" {
     }
   }
 
+  # EventBridge does not say for whom it publishes to an encrypted topic: no aws:Source* key is there to
+  # ask for. SNS does say for which topic it encrypts.
+  dynamic "statement" {
+    for_each = length(var.event_topic_arns) > 0 ? [1] : []
+
+    content {
+      sid = "EventsToTopics"
+      # wildcard: a data key with and without its plain form
+      actions   = ["kms:Decrypt", "kms:GenerateDataKey*"]
+      resources = ["*"] # wildcard: in a key's policy it means this key
+
+      principals {
+        type        = "Service"
+        identifiers = ["events.amazonaws.com"]
+      }
+
+      condition {
+        test     = "StringEquals"
+        variable = "kms:EncryptionContext:aws:sns:topicArn"
+        values   = sort(var.event_topic_arns)
+      }
+    }
+  }
+
   dynamic "statement" {
     for_each = var.cloudwatch_logs ? [1] : []
 
     content {
-      sid       = "CloudWatchLogs"
+      sid = "CloudWatchLogs"
+      # wildcard: data keys as above; from and to of one new encryption
       actions   = ["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey*", "kms:ReEncrypt*"]
       resources = ["*"] # wildcard: in a key's policy it means this key
 
@@ -72,8 +98,8 @@ data "aws_iam_policy_document" "key" {
     content {
       sid = "AccountThroughServices"
       actions = [
-        "kms:CreateGrant", "kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey*",
-        "kms:ReEncrypt*",
+        "kms:CreateGrant", "kms:Decrypt", "kms:DescribeKey", "kms:Encrypt",
+        "kms:GenerateDataKey*", "kms:ReEncrypt*", # wildcard: data keys and new encryptions as above
       ]
       resources = ["*"] # wildcard: in a key's policy it means this key
 

@@ -29,6 +29,17 @@ variable "services" {
   }
 }
 
+variable "event_topic_arns" {
+  description = "Topics encrypted with the key that rules of EventBridge publish to."
+  type        = set(string)
+  default     = []
+
+  validation {
+    condition     = alltrue([for arn in var.event_topic_arns : startswith(arn, "arn:")])
+    error_message = "A topic is given by its ARN."
+  }
+}
+
 variable "cloudwatch_logs" {
   description = "CloudWatch Logs may encrypt this account's log groups of the region with the key."
   type        = bool

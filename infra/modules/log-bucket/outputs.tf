@@ -4,6 +4,7 @@ output "id" {
 }
 
 output "arn" {
-  description = "ARN of the bucket."
+  description = "ARN of the bucket, known once services may write to it."
   value       = aws_s3_bucket.this.arn
+  depends_on  = [aws_s3_bucket_policy.this]
 }

@@ -15,8 +15,9 @@ data "aws_iam_policy_document" "topic" {
   for_each = var.topics
 
   statement {
-    sid       = "AlarmsPublish"
-    actions   = ["sns:Publish"]
+    sid = "AlarmsPublish"
+    # The second is for the alert manager, which looks at its topic first.
+    actions   = ["sns:GetTopicAttributes", "sns:Publish"]
     resources = ["${local.prefix}:${each.key}"]
 
     principals {

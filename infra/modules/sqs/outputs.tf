@@ -1,16 +1,13 @@
 output "arns" {
   description = "ARN of each queue, dead-letter queues included, by name."
   value       = local.arns
+  # Whoever sends to a queue may: its policy and its dead-letter queue's are in place.
+  depends_on = [aws_sqs_queue_policy.this, aws_sqs_queue_policy.dead_letter]
 }
 
 output "urls" {
   description = "URL of each queue by name."
   value       = { for name, queue in aws_sqs_queue.this : name => queue.url }
-}
-
-output "ready" {
-  description = "Names of the queues whose policies are in place; a rule's target depends on it."
-  value       = [for name, policy in aws_sqs_queue_policy.this : name]
 }
 
 output "dead_letter_queues" {

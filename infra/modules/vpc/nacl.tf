@@ -29,6 +29,19 @@ resource "aws_network_acl" "public" {
     }
   }
 
+  dynamic "ingress" {
+    for_each = { for index, range in sort(var.ssh_allowed_cidrs) : 200 + index => range }
+
+    content {
+      rule_no    = ingress.key
+      action     = "allow"
+      protocol   = "tcp"
+      from_port  = 22
+      to_port    = 22
+      cidr_block = ingress.value
+    }
+  }
+
   egress {
     rule_no    = 100
     action     = "allow"

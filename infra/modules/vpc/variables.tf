@@ -98,3 +98,16 @@ variable "logs_kms_key_arn" {
     error_message = "The key is given by its ARN."
   }
 }
+
+variable "ssh_allowed_cidrs" {
+  description = "Ranges whose SSH reaches the public tier, where a bastion with an allow-list is. None by default."
+  type        = set(string)
+  default     = []
+
+  validation {
+    condition = length(var.ssh_allowed_cidrs) <= 10 && alltrue([
+      for range in var.ssh_allowed_cidrs : can(cidrhost(range, 0)) && try(tonumber(split("/", range)[1]) >= 24, false)
+    ])
+    error_message = "At most ten ranges, each in IPv4 CIDR notation with a prefix of 24 bits or more."
+  }
+}

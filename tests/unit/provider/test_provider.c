@@ -36,6 +36,7 @@ static void test_regions(void **state)
   fixture_open(&fixture);
   configure(&fixture, "{'region': 'mars-1'}");
   assert_string_equal(fixture_error(&fixture), "Region does not exist|region");
+  assert_int_equal(fixture.diagnostics.first->severity, DIAGNOSTIC_WARNING);
   fixture_clear(&fixture);
   fixture.provider.region = bytes_of(NULL, 0);
   configure(&fixture, "{}");
