@@ -31,6 +31,9 @@ static const struct row FORCES_NEW[] = {
     {"aws_cloudwatch_event_bus", "event_source_name name"},
     {"aws_cloudwatch_event_rule", "event_bus_name name name_prefix"},
     {"aws_cloudwatch_event_target", "event_bus_name rule target_id"},
+    {"aws_cloudwatch_log_delivery", "delivery_destination_arn delivery_source_name"},
+    {"aws_cloudwatch_log_delivery_destination", "name"},
+    {"aws_cloudwatch_log_delivery_source", "log_type name resource_arn"},
     {"aws_cloudwatch_log_group", "log_group_class name name_prefix"},
     {"aws_cloudwatch_log_metric_filter", "log_group_name name"},
     {"aws_cloudwatch_log_resource_policy", "policy_name"},
@@ -117,6 +120,7 @@ static const struct row FORCES_NEW[] = {
     {"aws_security_group_rule", "cidr_blocks from_port ipv6_cidr_blocks prefix_list_ids protocol "
                                 "security_group_id self source_security_group_id to_port type"},
     {"aws_sns_topic", "fifo_topic name name_prefix"},
+    {"aws_sns_topic_policy", "arn"},
     {"aws_sns_topic_subscription", "endpoint protocol topic_arn"},
     {"aws_sqs_queue", "fifo_queue name name_prefix"},
     {"aws_sqs_queue_policy", "queue_url"},

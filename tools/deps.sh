@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs the Debian 12 packages that building and testing need and that are missing; with
-# "bench", the peers of benchmarks too. Silent and quick when nothing is: make calls it on every run.
+# "bench", the peers of benchmarks too. Silent and quick when nothing is: every make calls it.
 set -eu
 
 packages="

@@ -53,6 +53,8 @@ $(foreach test,$(PROVIDER_FUZZ:.c=),$(eval \
 define INSTALL_PROVIDER
 	@rm -rf $(PROVIDER_MIRROR) && mkdir -p $(dir $(PROVIDER_BINARY))
 	@$(1) $(PROVIDER_BINARY)
+	@mkdir -p $(PROVIDER_MIRROR)/registry.opentofu.org
+	@cp -r $(PROVIDER_MIRROR)/registry.terraform.io/hashicorp $(PROVIDER_MIRROR)/registry.opentofu.org/
 	@echo "$(PROVIDER_BINARY)"
 endef
 

@@ -52,6 +52,10 @@ test: $(if $(TERRAFORM),$(if $(filter python:infra/%,$(TEST_LIST)),provider))
 infra: provider ## the AWS platform: format, tests, and a rehearsal of each environment, offline
 	@tools/infra
 
+.PHONY: infra-asan
+infra-asan: provider-asan
+	@tools/infra
+
 .PHONY: tsan
 tsan: $(TSAN_PROGRAMS) | deps ## the tests that start threads, under ThreadSanitizer
 	@tools/test $(TSAN_PROGRAMS:%=tsan:%)
@@ -89,9 +93,10 @@ fuzz: $(call matching,$(TARGET),$(FUZZ_PROGRAMS)) ## SECONDS=60 for each; TARGET
 	done
 
 .PHONY: ci
-ci: ## test, lint, a longer simulation and a short fuzz of every target
+ci: ## test, lint, infra under sanitizers, a longer simulation, a short fuzz of every target
 	TACOS_KILL_ROUNDS=50 $(MAKE) test
 	$(MAKE) lint
+	$(if $(TERRAFORM),$(MAKE) infra-asan)
 	$(MAKE) sim-long
 	$(MAKE) fuzz SECONDS=20
 

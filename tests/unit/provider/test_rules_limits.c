@@ -39,6 +39,12 @@ static const struct {
     {"aws_eks_node_group", "{'capacity_type': 'FREE'}", "Unknown value|capacity_type"},
     {"aws_cloudwatch_log_group", "{'retention_in_days': 31}", "Unknown value|retention_in_days"},
     {"aws_wafv2_ip_set", "{'scope': '?'}", ""},
+    {"aws_network_acl", "{'ingress': [{'action': 'alow'}]}", "Unknown value|ingress[0].action"},
+    {"aws_lb_target_group", "{'protocol': 'HTPS'}", "Unknown value|protocol"},
+    {"aws_cloudfront_distribution",
+     "{'default_cache_behavior': [{'allowed_methods': ['GET', 'HED']}]}",
+     "Unknown value|default_cache_behavior[0].allowed_methods[1]"},
+    {"aws_grafana_workspace", "{'data_sources': ['PROMETHEUS', 'XRAY']}", ""},
 };
 
 static void test_each_rule(void **state)
