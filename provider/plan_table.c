@@ -16,6 +16,7 @@ static const struct row FORCES_NEW[] = {
     {"aws_acm_certificate_validation", "certificate_arn validation_record_fqdns"},
     {"aws_appautoscaling_policy", "name resource_id scalable_dimension service_namespace"},
     {"aws_appautoscaling_target", "resource_id scalable_dimension service_namespace"},
+    {"aws_backup_plan", "name"},
     {"aws_backup_selection", "condition iam_role_arn name not_resources plan_id resources "
                              "selection_tag"},
     {"aws_backup_vault", "kms_key_arn name"},

@@ -27,12 +27,32 @@ static const struct words WORDS[] = {
     {"aws_appautoscaling_policy", "policy_type",
      "StepScaling TargetTrackingScaling PredictiveScaling"},
     {"aws_appautoscaling_policy", "service_namespace",
-     "appstream cassandra comprehend custom-resource dynamodb ec2 ecs elasticache elasticmapreduce kafka lambda neptune rds sagemaker workspaces"},
+     "appstream cassandra comprehend custom-resource dynamodb ec2 ecs elasticache "
+     "elasticmapreduce kafka lambda neptune rds sagemaker workspaces"},
     {"aws_appautoscaling_policy",
      "target_tracking_scaling_policy_configuration.predefined_metric_specification.predefined_metric_type",
-     "ALBRequestCountPerTarget AppStreamAverageCapacityUtilization CassandraReadCapacityUtilization CassandraWriteCapacityUtilization ComprehendInferenceUtilization DynamoDBReadCapacityUtilization DynamoDBWriteCapacityUtilization EC2SpotFleetRequestAverageCPUUtilization EC2SpotFleetRequestAverageNetworkIn EC2SpotFleetRequestAverageNetworkOut ECSServiceAverageCPUUtilization ECSServiceAverageMemoryUtilization ElastiCacheDatabaseCapacityUsageCountedForEvictPercentage ElastiCacheDatabaseMemoryUsageCountedForEvictPercentage ElastiCacheDatabaseMemoryUsagePercentage ElastiCacheEngineCPUUtilization ElastiCachePrimaryEngineCPUUtilization ElastiCacheReplicaEngineCPUUtilization KafkaBrokerStorageUtilization LambdaProvisionedConcurrencyUtilization NeptuneReaderAverageCPUUtilization RDSReaderAverageCPUUtilization RDSReaderAverageDatabaseConnections SageMakerInferenceComponentConcurrentRequestsPerCopyHighResolution SageMakerInferenceComponentInvocationsPerCopy SageMakerVariantConcurrentRequestsPerModelHighResolution SageMakerVariantInvocationsPerInstance SageMakerVariantProvisionedConcurrencyUtilization WorkSpacesAverageUserSessionsCapacityUtilization"},
+     "ALBRequestCountPerTarget AppStreamAverageCapacityUtilization "
+     "CassandraReadCapacityUtilization CassandraWriteCapacityUtilization "
+     "ComprehendInferenceUtilization DynamoDBReadCapacityUtilization "
+     "DynamoDBWriteCapacityUtilization EC2SpotFleetRequestAverageCPUUtilization "
+     "EC2SpotFleetRequestAverageNetworkIn EC2SpotFleetRequestAverageNetworkOut "
+     "ECSServiceAverageCPUUtilization ECSServiceAverageMemoryUtilization "
+     "ElastiCacheDatabaseCapacityUsageCountedForEvictPercentage "
+     "ElastiCacheDatabaseMemoryUsageCountedForEvictPercentage "
+     "ElastiCacheDatabaseMemoryUsagePercentage ElastiCacheEngineCPUUtilization "
+     "ElastiCachePrimaryEngineCPUUtilization ElastiCacheReplicaEngineCPUUtilization "
+     "KafkaBrokerStorageUtilization LambdaProvisionedConcurrencyUtilization "
+     "NeptuneReaderAverageCPUUtilization RDSReaderAverageCPUUtilization "
+     "RDSReaderAverageDatabaseConnections "
+     "SageMakerInferenceComponentConcurrentRequestsPerCopyHighResolution "
+     "SageMakerInferenceComponentInvocationsPerCopy "
+     "SageMakerVariantConcurrentRequestsPerModelHighResolution "
+     "SageMakerVariantInvocationsPerInstance "
+     "SageMakerVariantProvisionedConcurrencyUtilization "
+     "WorkSpacesAverageUserSessionsCapacityUtilization"},
     {"aws_appautoscaling_target", "service_namespace",
-     "appstream cassandra comprehend custom-resource dynamodb ec2 ecs elasticache elasticmapreduce kafka lambda neptune rds sagemaker workspaces"},
+     "appstream cassandra comprehend custom-resource dynamodb ec2 ecs elasticache "
+     "elasticmapreduce kafka lambda neptune rds sagemaker workspaces"},
     {"aws_budgets_budget", "budget_type",
      "USAGE COST RI_UTILIZATION RI_COVERAGE SAVINGS_PLANS_UTILIZATION SAVINGS_PLANS_COVERAGE"},
     {"aws_budgets_budget", "time_unit", "DAILY MONTHLY QUARTERLY ANNUALLY CUSTOM"},
@@ -82,7 +102,8 @@ static const struct words WORDS[] = {
      "DENY SAMEORIGIN"},
     {"aws_cloudfront_response_headers_policy",
      "security_headers_config.referrer_policy.referrer_policy",
-     "no-referrer no-referrer-when-downgrade origin origin-when-cross-origin same-origin strict-origin strict-origin-when-cross-origin unsafe-url"},
+     "no-referrer no-referrer-when-downgrade origin origin-when-cross-origin same-origin "
+     "strict-origin strict-origin-when-cross-origin unsafe-url"},
     {"aws_cloudwatch_event_rule", "state",
      "ENABLED DISABLED ENABLED_WITH_ALL_CLOUDTRAIL_MANAGEMENT_EVENTS"},
     {"aws_cloudwatch_log_group", "log_group_class", "STANDARD INFREQUENT_ACCESS DELIVERY"},
@@ -139,7 +160,8 @@ static const struct words WORDS[] = {
     {"aws_grafana_workspace", "authentication_providers", "AWS_SSO SAML"},
     {"aws_grafana_workspace", "permission_type", "CUSTOMER_MANAGED SERVICE_MANAGED"},
     {"aws_grafana_workspace", "data_sources",
-     "AMAZON_OPENSEARCH_SERVICE ATHENA CLOUDWATCH PROMETHEUS REDSHIFT SITEWISE TIMESTREAM TWINMAKER XRAY"},
+     "AMAZON_OPENSEARCH_SERVICE ATHENA CLOUDWATCH PROMETHEUS REDSHIFT SITEWISE TIMESTREAM "
+     "TWINMAKER XRAY"},
     {"aws_instance", "metadata_options.http_tokens", "optional required"},
     {"aws_instance", "metadata_options.http_endpoint", "enabled disabled"},
     {"aws_instance", "tenancy", "default dedicated host"},
