@@ -30,7 +30,8 @@ static const struct words WORDS[] = {
      "appstream cassandra comprehend custom-resource dynamodb ec2 ecs elasticache "
      "elasticmapreduce kafka lambda neptune rds sagemaker workspaces"},
     {"aws_appautoscaling_policy",
-     "target_tracking_scaling_policy_configuration.predefined_metric_specification.predefined_metric_type",
+     "target_tracking_scaling_policy_configuration.predefined_metric_specification."
+     "predefined_metric_type",
      "ALBRequestCountPerTarget AppStreamAverageCapacityUtilization "
      "CassandraReadCapacityUtilization CassandraWriteCapacityUtilization "
      "ComprehendInferenceUtilization DynamoDBReadCapacityUtilization "
