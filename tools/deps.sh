@@ -13,7 +13,7 @@ packages="
   python3 python3-pytest python3-requests python3-yaml
   curl nghttp2-client wrk nginx-light
 "
-if [ "${1:-}" = bench ]; then packages="$packages postgresql util-linux"; fi
+if [ "${1:-}" = bench ]; then packages="$packages postgresql redis-server util-linux"; fi
 
 # One query for all; a package that dpkg never heard of is an error of its, and missing.
 installed=$(dpkg-query -W -f '${Package} ${db:Status-Status}\n' $packages 2>/dev/null || true)
