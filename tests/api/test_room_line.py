@@ -6,6 +6,7 @@ looked for in what happened.
 
 import itertools
 import json
+import subprocess
 import threading
 import time
 
@@ -254,6 +255,26 @@ def test_a_stream_keeps_its_waiter_alive(platform):
         time.sleep(BRISK["grace_sec"] + 1)
         numbers = room.metrics()
         assert (numbers["ghosts"], numbers["waiting"]) == (1, 1)
+    assert silent.look()["was_away"] is True
+    assert "was_away" not in listener.look()
+
+
+def test_a_stream_over_http2_keeps_its_waiter_alive(platform):
+    room = new_room(platform, mode="paused", **BRISK)
+    silent, listener = room.join(), room.join()
+    url = f"http://127.0.0.1:{platform.port}{QUEUE}/stream?token={listener.token}"
+    stream = subprocess.Popen(["curl", "-sN", "--http2-prior-knowledge", "--max-time", "60", url],
+                              stdout=subprocess.PIPE, text=True)
+    try:
+        wait_for(lambda: room.metrics()["ghosts"] == 1)
+        time.sleep(BRISK["grace_sec"] + 1)
+        numbers = room.metrics()
+        assert (numbers["ghosts"], numbers["waiting"]) == (1, 1)
+    finally:
+        stream.terminate()
+        told = [json.loads(line.partition(": ")[2]) for line in stream.communicate()[0].splitlines()
+                if line.startswith("data: ")]
+    assert [status["position"] for status in told] == [2, 1]
     assert silent.look()["was_away"] is True
     assert "was_away" not in listener.look()
 

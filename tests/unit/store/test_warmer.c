@@ -75,13 +75,13 @@ static void test_heap_keeps_a_spare(void **state)
   assert_true(warmer_start(&warmer));
   heap_init(&heap, &memory, REGION_BYTES);
   heap_keep_warm(&heap, warmer_warm, &warmer);
-  uint8_t *spare = heap.spare;
+  uint8_t *spare = heap.ready;
   assert_non_null(spare);
   assert_true(becomes_resident(spare));
   uint8_t *block = heap_alloc(&heap, 1000);
   assert_true(block >= spare && block < spare + REGION_BYTES);
-  assert_non_null(heap.spare);
-  assert_ptr_not_equal(heap.spare, spare);
+  assert_non_null(heap.ready);
+  assert_ptr_not_equal(heap.ready, spare);
   warmer_stop(&warmer);
   heap_free(&heap, block, 1000);
   heap_free_all(&heap);
