@@ -57,7 +57,16 @@ run "web_acl" {
     condition = one(flatten([
       for rule in aws_wafv2_web_acl.this.rule : [for rate in rule.statement[0].rate_based_statement : rate.limit] if rule.name == "rate-any"
     ])) == 1000
-    error_message = "An address may make 1,000 requests a minute."
+    error_message = "An address may make 1,000 requests a minute of one endpoint."
+  }
+
+  assert {
+    condition = flatten([
+      for rule in aws_wafv2_web_acl.this.rule : [
+        for rate in rule.statement[0].rate_based_statement : [for key in rate.custom_key : length(key.ip) > 0 ? "ip" : length(key.uri_path) > 0 ? "path" : "?"]
+      ] if rule.name == "rate-any"
+    ]) == ["ip", "path"]
+    error_message = "Each address and endpoint counts by itself."
   }
 
   assert {

@@ -171,10 +171,20 @@ run "rights_of_roles" {
     condition = toset(flatten([
       for statement in jsondecode(data.aws_iam_policy_document.service["api"].json).Statement : statement.Action
       ])) == toset([
-      "dynamodb:BatchGetItem", "dynamodb:ConditionCheckItem", "dynamodb:DeleteItem", "dynamodb:GetItem",
-      "dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem",
+      "dynamodb:ConditionCheckItem", "dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query",
+      "dynamodb:UpdateItem",
     ])
     error_message = "The API has exactly these actions."
+  }
+
+  assert {
+    condition = alltrue(flatten([
+      for service in ["api", "worker"] : [
+        for statement in jsondecode(data.aws_iam_policy_document.service[service].json).Statement :
+        !contains(flatten([statement.Action]), "dynamodb:DeleteItem") || statement.Sid == "TicketReservationOrders"
+      ]
+    ]))
+    error_message = "Tickets, holds and answers are never deleted."
   }
 
   assert {

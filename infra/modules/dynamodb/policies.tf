@@ -6,7 +6,7 @@
 # Transactions need no action of their own: each of their parts is judged as if it came alone.
 
 locals {
-  read_write = ["BatchGetItem", "ConditionCheckItem", "DeleteItem", "GetItem", "PutItem", "Query", "UpdateItem"]
+  read_write = ["ConditionCheckItem", "GetItem", "PutItem", "Query", "UpdateItem"]
 
   domain = {
     ticket-tickets = {
@@ -25,9 +25,10 @@ locals {
       index   = ["USER#*"]
     }
     ticket-reservation-orders = {
-      actions = local.read_write
+      # What was asked of a payment provider is forgotten once it has answered.
+      actions = concat(local.read_write, ["DeleteItem"])
       keys    = ["ORDER#*", "PAYMENT#*", "PROVIDER#*"]
-      index   = ["RESERVATION#*", "PROVIDER#*"]
+      index   = ["RESERVATION#*"]
     }
     ticket-reservation-idempotency = {
       actions = ["ConditionCheckItem", "GetItem", "PutItem"]

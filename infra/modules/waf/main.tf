@@ -123,7 +123,28 @@ resource "aws_wafv2_web_acl" "this" {
         rate_based_statement {
           limit                 = rule.value.limit
           evaluation_window_sec = 60
-          aggregate_key_type    = "IP"
+          aggregate_key_type    = rule.value.per_path ? "CUSTOM_KEYS" : "IP"
+
+          dynamic "custom_key" {
+            for_each = rule.value.per_path ? [1] : []
+
+            content {
+              ip {}
+            }
+          }
+
+          dynamic "custom_key" {
+            for_each = rule.value.per_path ? [1] : []
+
+            content {
+              uri_path {
+                text_transformation {
+                  priority = 0
+                  type     = "NORMALIZE_PATH"
+                }
+              }
+            }
+          }
 
           scope_down_statement {
             # With a proxy before us: the path, and not from the proxy. Else the path alone.

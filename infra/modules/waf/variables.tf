@@ -19,15 +19,18 @@ variable "scope" {
 }
 
 variable "rate_limits" {
-  description = "Requests that one address may make in a minute, by a name of your own: the start of the path, and the limit. Each is a rule of its own."
+  description = "Requests that one address may make in a minute, by a name of your own: the start of the path, the limit, and whether each path below it counts by itself. Each is a rule of its own."
   type = map(object({
-    path  = string
-    limit = number
+    path     = string
+    limit    = number
+    per_path = optional(bool, false)
   }))
   default = {
     login   = { path = "/api/v1/auth/", limit = 20 }
     payment = { path = "/api/v1/payment", limit = 100 }
-    any     = { path = "/", limit = 1000 }
+    any     = { path = "/", limit = 1000, per_path = true }
+    # Of all paths together: a page with its files, and a status every two seconds, are far below.
+    total = { path = "/", limit = 5000 }
   }
 
   validation {
