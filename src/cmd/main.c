@@ -153,8 +153,26 @@ static const struct command *find_command(const char *name)
   return NULL;
 }
 
+/* "event" alone: which commands begin with it, in `list`; false when none does. */
+static bool list_of_two_words(const char *word, char *list, size_t capacity)
+{
+  size_t length = strlen(word), used = 0;
+  list[0] = 0;
+  for (size_t i = 0; i < COMMAND_COUNT && length > 0; i++) {
+    const char *name = COMMANDS[i].name;
+    if (strncmp(name, word, length) != 0 || name[length] != ' ') continue;
+    int size = snprintf(list + used, capacity - used, "%s%s", used == 0 ? "" : ", ", name);
+    if (size < 0 || (size_t)size >= capacity - used) break;
+    used += (size_t)size;
+  }
+  return used > 0;
+}
+
 static bool refuse_command(const char *word, struct error *error)
 {
+  char list[128];
+  if (list_of_two_words(word, list, sizeof list))
+    return error_set(error, ERROR_INVALID, "'%s' is the first word of: %s", word, list);
   const char *names[COMMAND_COUNT];
   static const char *const flags[] = {"--help", "--version"};
   if (word[0] == '-')

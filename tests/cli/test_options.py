@@ -50,6 +50,8 @@ def test_help_names_the_environment():
     ("", "unknown command ''"),
     ("xyzzy", "unknown command 'xyzzy'"),
     ("x" * 5000, "unknown command 'xxx"),
+    ("event", "'event' is the first word of: event import, event list\n"),
+    ("user", "'user' is the first word of: user add\n"),
     ("--hlep", "unknown option '--hlep': did you mean '--help'?"),
     ("--verson", "unknown option '--verson': did you mean '--version'?"),
     ("-x", "unknown option '-x'"),
