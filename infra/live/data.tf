@@ -22,6 +22,7 @@ module "redis" {
   final_snapshot            = var.protect
   authentication            = var.redis.authentication
   auth_secret_id            = module.secrets.arns["redis-auth"]
+  auth_secret_version_id    = module.secrets.version_ids["redis-auth"]
   kms_key_arn               = module.kms["data"].arn
   logs_kms_key_arn          = module.kms["logs"].arn
   alarm_topic_arns          = [module.sns.arns["critical"]]

@@ -1,7 +1,9 @@
 # Outside in: names, certificates, web ACLs, distribution and pages, load balancer.
 
-data "aws_ec2_managed_prefix_list" "cloudfront" {
-  name = "com.amazonaws.global.cloudfront.origin-facing"
+# In the state, as a value that CloudFront and WAF must have in clear; it opens nothing but the count of requests.
+data "aws_secretsmanager_secret_version" "origin_verify" {
+  secret_id  = module.secrets.arns["origin-verify"]
+  version_id = module.secrets.version_ids["origin-verify"]
 }
 
 module "route53" {
@@ -46,13 +48,14 @@ module "waf_cloudfront" {
   log_retention_days = var.log_retention_days
 }
 
-# What comes by CloudFront has CloudFront's address and was limited there by its own: it is not counted here.
+# What comes by our CloudFront was limited there, by the buyer's address: it is not counted here.
 module "waf_regional" {
   source = "../modules/waf"
 
   name               = "${local.name}-regional"
   scope              = "REGIONAL"
-  proxy_cidrs        = [for entry in data.aws_ec2_managed_prefix_list.cloudfront.entries : entry.cidr]
+  behind_proxy       = true
+  proxy_secret       = data.aws_secretsmanager_secret_version.origin_verify.secret_string
   bot_control        = var.bot_control
   load_test          = var.load_test
   log_retention_days = var.log_retention_days
@@ -91,5 +94,6 @@ module "cloudfront" {
   web_acl_arn        = module.waf_cloudfront.arn
   bucket_domain_name = module.pages.domain_name
   api_domain_name    = "api.${var.domain_name}"
+  api_secret         = data.aws_secretsmanager_secret_version.origin_verify.secret_string
   log_bucket_arn     = module.access_logs.arn
 }

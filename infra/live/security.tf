@@ -43,6 +43,7 @@ locals {
     jwt-signing     = { description = "HS256 key of the tokens of buyers and operators" }
     webhook-signing = { description = "HMAC key of the payment provider's webhooks" }
     redis-auth      = { description = "AUTH token of Redis" }
+    origin-verify   = { description = "What CloudFront says to the load balancer's web ACL" }
   }
 }
 

@@ -111,10 +111,11 @@ run "web_acl_with_load_test" {
   }
 
   variables {
-    scope       = "REGIONAL"
-    proxy_cidrs = ["130.176.0.0/17"]
-    bot_control = false
-    load_test   = { cidrs = ["198.51.100.0/24"], header_value = "0123456789abcdef0123456789abcdef" }
+    scope        = "REGIONAL"
+    behind_proxy = true
+    proxy_secret = "fedcba9876543210fedcba9876543210"
+    bot_control  = false
+    load_test    = { cidrs = ["198.51.100.0/24"], header_value = "0123456789abcdef0123456789abcdef" }
   }
 
   assert {
@@ -128,8 +129,13 @@ run "web_acl_with_load_test" {
   }
 
   assert {
-    condition     = toset(aws_wafv2_ip_set.proxies[0].addresses) == toset(["130.176.0.0/17"])
-    error_message = "CloudFront's own addresses are not limited."
+    condition = alltrue(flatten([
+      for rule in aws_wafv2_web_acl.this.rule : [
+        for rate in rule.statement[0].rate_based_statement :
+        rate.scope_down_statement[0].and_statement[0].statement[1].not_statement[0].statement[0].byte_match_statement[0].field_to_match[0].single_header[0].name == "x-origin-verify"
+      ]
+    ]))
+    error_message = "What our own CloudFront passed is not limited again; its addresses alone prove nothing."
   }
 }
 
@@ -225,6 +231,7 @@ run "distribution" {
     web_acl_arn        = "arn:aws:wafv2:us-east-1:123456789012:global/webacl/traffic-tacos/1"
     bucket_domain_name = "pages.s3.ap-northeast-2.amazonaws.com"
     api_domain_name    = "api.tickets.example"
+    api_secret         = "fedcba9876543210fedcba9876543210"
     log_bucket_arn     = "arn:aws:s3:::logs"
   }
 

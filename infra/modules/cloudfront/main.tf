@@ -96,6 +96,11 @@ resource "aws_cloudfront_distribution" "this" {
     origin_id   = "api"
     domain_name = var.api_domain_name
 
+    custom_header {
+      name  = "x-origin-verify"
+      value = var.api_secret
+    }
+
     custom_origin_config {
       http_port                = 80
       https_port               = 443

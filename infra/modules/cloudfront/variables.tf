@@ -18,6 +18,17 @@ variable "aliases" {
   }
 }
 
+variable "api_secret" {
+  description = "What the distribution says to the API in `x-origin-verify`, whatever a viewer sent there."
+  type        = string
+  sensitive   = true
+
+  validation {
+    condition     = length(var.api_secret) >= 32
+    error_message = "The value has 32 characters or more."
+  }
+}
+
 variable "certificate_arn" {
   description = "Certificate of the names, in us-east-1."
   type        = string

@@ -37,7 +37,8 @@ resource "aws_vpc_security_group_ingress_rule" "clients" {
 data "aws_secretsmanager_secret_version" "auth" {
   count = var.authentication == "token" ? 1 : 0
 
-  secret_id = var.auth_secret_id
+  secret_id  = var.auth_secret_id
+  version_id = var.auth_secret_version_id
 }
 
 # Every group needs a user named default; this one can do nothing.

@@ -118,6 +118,12 @@ variable "auth_secret_id" {
   }
 }
 
+variable "auth_secret_version_id" {
+  description = "Version of the secret to read. Null: the current one, which a plan takes from before a new one is made."
+  type        = string
+  default     = null
+}
+
 variable "iam_users" {
   description = "Users that sign in by IAM, when the authentication is iam, with their access string."
   type        = map(string)

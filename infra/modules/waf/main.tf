@@ -13,18 +13,6 @@ locals {
 
   # Where seats are taken and accounts are guessed; Bot Control is paid by request.
   bot_paths = ["/api/v1/auth/", "/api/v1/queue/", "/api/v1/reservations"]
-
-  not_from_proxy = length(var.proxy_cidrs) > 0
-}
-
-resource "aws_wafv2_ip_set" "proxies" {
-  count = local.not_from_proxy ? 1 : 0
-
-  name               = "${var.name}-proxies"
-  description        = "Whose requests were limited before they came here"
-  scope              = var.scope
-  ip_address_version = "IPV4"
-  addresses          = var.proxy_cidrs
 }
 
 resource "aws_wafv2_ip_set" "load_test" {
@@ -149,7 +137,7 @@ resource "aws_wafv2_web_acl" "this" {
           scope_down_statement {
             # With a proxy before us: the path, and not from the proxy. Else the path alone.
             dynamic "and_statement" {
-              for_each = local.not_from_proxy ? [1] : []
+              for_each = var.behind_proxy ? [1] : []
 
               content {
                 statement {
@@ -171,8 +159,20 @@ resource "aws_wafv2_web_acl" "this" {
                 statement {
                   not_statement {
                     statement {
-                      ip_set_reference_statement {
-                        arn = aws_wafv2_ip_set.proxies[0].arn
+                      byte_match_statement {
+                        search_string         = var.proxy_secret
+                        positional_constraint = "EXACTLY"
+
+                        field_to_match {
+                          single_header {
+                            name = "x-origin-verify"
+                          }
+                        }
+
+                        text_transformation {
+                          priority = 0
+                          type     = "NONE"
+                        }
                       }
                     }
                   }
@@ -181,7 +181,7 @@ resource "aws_wafv2_web_acl" "this" {
             }
 
             dynamic "byte_match_statement" {
-              for_each = local.not_from_proxy ? [] : [1]
+              for_each = var.behind_proxy ? [] : [1]
 
               content {
                 search_string         = rule.value.path

@@ -44,14 +44,21 @@ variable "rate_limits" {
   }
 }
 
-variable "proxy_cidrs" {
-  description = "Ranges that rate limits do not count, because a web ACL before them already did: CloudFront's, for the regional one."
-  type        = set(string)
-  default     = []
+variable "behind_proxy" {
+  description = "Requests with `x-origin-verify` and the value of proxy_secret were limited by a web ACL before this one: rates do not count them."
+  type        = bool
+  default     = false
+}
+
+variable "proxy_secret" {
+  description = "What CloudFront says in `x-origin-verify`. Its addresses prove nothing: anybody's distribution has them."
+  type        = string
+  default     = null
+  sensitive   = true
 
   validation {
-    condition     = alltrue([for range in var.proxy_cidrs : can(cidrhost(range, 0))])
-    error_message = "A range is in CIDR notation."
+    condition     = var.proxy_secret == null || try(length(var.proxy_secret) >= 32, false)
+    error_message = "The value has 32 characters or more."
   }
 }
 
